@@ -189,7 +189,7 @@ create table budget_days (
 
 -- One row: what the whole factory waits for. Locked by every admission, which makes admissions one line.
 create table factory_state (
-  only boolean primary key default true check (only),
+  singleton boolean primary key default true check (singleton),
   last_spawn_at timestamptz,
   paused_until timestamptz,
   pause_reason text
