@@ -10,7 +10,7 @@ export type Query = postgres.ISql<Types>
 
 export type Db = {
   sql: Sql
-  /** Waits up to five seconds for what is running, then cuts it off. */
+  /** Waits up to two seconds for what is running, then cuts it off. */
   close(): Promise<void>
 }
 
@@ -48,7 +48,7 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
       numeric: { to: 1700, from: [1700], serialize: String, parse: Number },
     },
   })
-  return { sql, close: () => sql.end({ timeout: 5 }) }
+  return { sql, close: () => sql.end({ timeout: 2 }) }
 }
 
 /** Takes libpq's `?host=/directory` (a Unix socket) out of the URL; the driver would send it to the server. */
