@@ -103,7 +103,7 @@ async function apply(tx: Tx, ctx: Context, item: ItemRow, run: RunRow, ending: E
     case 'publish': {
       const moved = await moveItem(tx, item, 'publishing', { ...move, reason: next.reason })
       if (ending.report) await recordEvent(tx, { type: 'run.verified', itemId: item.id, runId: run.id, data: { passed: true, reason: ending.report.reason } })
-      await recordPullRequest(tx, moved, { maxAttempts: ctx.config.MAX_ATTEMPTS, at })
+      await recordPullRequest(tx, moved, { at })
       return moved.status
     }
     case 'ask':
