@@ -34,8 +34,8 @@ export async function loadLatestRuns(q: Query, options: { live?: boolean | undef
 }
 
 /** Live runs, and ended ones whose container or directory is not removed yet. */
-export async function loadUnsettled(q: Query): Promise<(RunRow & { cleaned: boolean })[]> {
-  return q<(RunRow & { cleaned: boolean })[]>`select ${columns(q)} where r.cleaned_at is null order by r.id`.then((rows) => rows.map((row) => ({ ...row, cleaned: false })))
+export async function loadUnsettled(q: Query): Promise<RunRow[]> {
+  return q<RunRow[]>`select ${columns(q)} where r.cleaned_at is null order by r.id`
 }
 
 /** The run before this one that ended with something to tell the next. */
