@@ -1,0 +1,3 @@
+export { startModel, type Model, type ModelOptions, type SeenRequest } from './model/serve.ts'
+export { defineScript, parseScript, ScriptError, type Script } from './model/script.ts'
+export { loadScripts } from './model/load.ts'
