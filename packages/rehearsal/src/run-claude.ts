@@ -45,7 +45,7 @@ export async function runClaude(options: ClaudeOptions): Promise<ClaudeRun> {
         ...options.env,
       },
     })
-    const [out, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+    const [out, stderr, exitCode] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
     const lines = out.split('\n').filter(Boolean).map((line) => Line.parse(JSON.parse(line)))
     return { exitCode, lines, stderr, result: lines.findLast((line) => line.type === 'result') }
   } finally {

@@ -108,8 +108,12 @@ function streamed(events: readonly Event[], rule: Pick<Rule, 'pace'>, cut: numbe
   let at = 0
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      // An errored body makes Bun close the socket in the middle of the chunked answer.
-      if (cut !== undefined && at >= cut) return controller.error(new Error('cut by the script'))
+      if (cut !== undefined && at >= cut) {
+        // An errored body makes Bun reset the socket, and drops what it has not sent yet. Without
+        // a reason, because Bun prints the reason on the console.
+        if (at > 0) await pause(25, signal)
+        return controller.error()
+      }
       const event = events[at]
       if (!event) return controller.close()
       if (at > 0 && rule.pace > 0) await pause(rule.pace, signal)
