@@ -35,13 +35,13 @@ export async function tick(ctx: Context, inFlight: InFlight): Promise<TickReport
       status: RunStatus.parse(run.status),
       worker: run.worker,
       leaseExpiresAt: run.lease_expires_at,
-      cancel: run.cancel_code === 'cancelled' || run.cancel_code === 'killed' ? { code: run.cancel_code, reason: run.cancel_reason ?? '' } : null,
+      cancel: run.cancel_code === null ? null : { code: run.cancel_code, reason: run.cancel_reason ?? '' },
     })),
     workers,
     busy: before.union(inFlight.busy),
     effects: effects.map((effect) => effect.id),
     slots: Math.max(0, ctx.config.MAX_WORKERS - live),
-  } as const
+  }
   const actions = decide(snapshot, ctx.clock.now())
   let admission: Admission | null = null
   for (const action of actions) {

@@ -25,7 +25,7 @@ export type RunRow = {
   report: unknown
   base_sha: string | null
   head_sha: string | null
-  cancel_code: string | null
+  cancel_code: 'cancelled' | 'killed' | null
   cancel_reason: string | null
 }
 

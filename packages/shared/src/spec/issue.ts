@@ -3,7 +3,7 @@ import { oneLine, parseSpec } from './parse.ts'
 import { title as headingText } from './render.ts'
 
 /** Control characters but tab and newline, format and filler characters nobody sees, halves of pairs. */
-const UNSEEN = /[\p{Cf}\p{Cs}\u{115F}\u{1160}\u{3164}\u{FFA0}\u{E0100}-\u{E01EF}]|(?![\t\n])\p{Cc}/gu
+const UNSEEN = /[\p{Cf}\p{Cs}\u{3164}\u{FFA0}]|[\u{115F}-\u{1160}]|[\u{E0100}-\u{E01EF}]|(?![\t\n])\p{Cc}/gu
 
 /** Text as a reader of the issue sees it: no hidden characters, one kind of line end. */
 export function visibleText(text: string): string {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { adviseSpec, checkSpec, issueToSpec, parseSpec, renderSpec, taskIds, tickTasks, type Spec } from '../spec.ts'
 
 const tasks = (markdown: string): string[] => parseSpec(markdown).tasks.map((task) => task.text)
