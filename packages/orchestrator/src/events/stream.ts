@@ -76,7 +76,8 @@ export function streamEvents(options: StreamOptions, after: Position | null, wan
       // Called while the client keeps up, so a long past is read no faster than it is taken.
       async pull(controller) {
         try {
-          while (!ended && unfollow === null && hasRoom(controller)) await replay(controller)
+          let done = ended || unfollow !== null
+          while (!done && hasRoom(controller)) done = await replay(controller)
         } catch (error) {
           options.log.info({ err: error }, 'a stream of events ended; its client comes back with its last id')
           close(controller)
