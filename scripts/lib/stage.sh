@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# What goes into the images, laid out as it will lie there.
+
+# A staged file's permissions and path count as much as its bytes; its age does not.
+content_hash() { (cd "$1" && find . \( -type f -o -type l \) -print0 | sort -z | xargs -0 stat -c '%A %n %N' && find . -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-12; }
+
+# Hard links where the file system allows it: a copy of the claude binary costs 245 MB.
+place() { ln "$(readlink -f "$1")" "$2" 2>/dev/null || cp "$(readlink -f "$1")" "$2"; }
+
+launcher() { printf '#!/bin/sh\nexec /opt/factory/bin/bun /opt/factory/lib/%s.js "$@"\n' "$1"; }
+
+bundle() { (cd "$ROOT" && "$TOOLS/bin/bun" build --target=bun --outfile="$2" "packages/$1/src/main.ts" >/dev/null); }
+
+stage_worker() {
+  local root=$1/opt/factory name
+  mkdir -p "$root/bin" "$root/lib" || return 1
+  place "$TOOLS/bin/bun" "$root/bin/bun" || return 1
+  place "$TOOLS/bin/claude" "$root/bin/claude" || return 1
+  for name in ralph worker; do
+    bundle "$name" "$root/lib/$name.js" || return 1
+    launcher "$name" >"$root/bin/$name" && chmod 755 "$root/bin/$name" || return 1
+    chmod 644 "$root/lib/$name.js"
+  done
+}
+
+# Packages that the services never load: tools for building and testing.
+SERVICE_LEFT_OUT=(--exclude='*.test.ts' --exclude='*.test.tsx' --exclude=packages/ralph --exclude=packages/worker)
+
+stage_service() {
+  local app=$1/app
+  mkdir -p "$app/bin" || return 1
+  place "$TOOLS/bin/bun" "$app/bin/bun" || return 1
+  printf '#!/bin/sh\nexec /app/bin/bun /app/packages/cli/src/main.ts "$@"\n' >"$app/bin/factory" && chmod 755 "$app/bin/factory" || return 1
+  # Only what git knows or would know: no .env, no data, no node_modules of the host.
+  (cd "$ROOT" && git ls-files -co --exclude-standard -z -- packages migrations prompts package.json bun.lock bunfig.toml tsconfig.json tsconfig.base.json |
+    while IFS= read -r -d '' file; do [ -f "$file" ] && printf '%s\0' "$file"; done |
+    tar -c --null -T - "${SERVICE_LEFT_OUT[@]}") | tar -x -C "$app" || return 1
+  # The lock file speaks of every workspace package, so the two left out are there by name only.
+  for name in ralph worker; do
+    mkdir -p "$app/packages/$name" && cp "$ROOT/packages/$name/package.json" "$app/packages/$name/" || return 1
+  done
+  (cd "$app" && "$TOOLS/bin/bun" install --frozen-lockfile --production --ignore-scripts --filter '!@factory/ralph' --filter '!@factory/worker' >&2) || return 1
+  if [ -d "$ROOT/packages/dashboard/dist" ]; then cp -R "$ROOT/packages/dashboard/dist" "$app/packages/dashboard/" || return 1; fi
+}
