@@ -71,8 +71,6 @@ create table runs (
   status text not null default 'starting' check (status in ('starting', 'running', 'succeeded', 'failed', 'stuck', 'paused', 'cancelled', 'lost')),
   attempt integer not null,
   token bigint not null unique default nextval('fencing_token'),
-  -- sha-256 of the run's bearer token; null until the worker is created, and again when the run has ended
-  secret_hash text unique,
   -- container or process name: made from item and token, so that "already exists" means "adopt"
   worker text not null unique,
   runtime text,
@@ -90,7 +88,8 @@ create table runs (
   report jsonb,
   base_sha text,
   head_sha text,
-  -- a person or a closed issue asked for the end; the next heartbeat says so
+  -- somebody asked for the end ('cancelled': with the item, 'killed': this run only)
+  cancel_code text check (cancel_code in ('cancelled', 'killed')),
   cancel_reason text,
   log_tail text,
   versions jsonb not null default '{}',
@@ -189,10 +188,13 @@ create table budget_days (
 
 -- One row: what the whole factory waits for. Locked by every admission, which makes admissions one line.
 create table factory_state (
-  only boolean primary key default true check (only),
+  singleton boolean primary key default true check (singleton),
   last_spawn_at timestamptz,
   paused_until timestamptz,
-  pause_reason text
+  pause_reason text,
+  -- key of the runs' bearer tokens (HMAC of run and fencing token): nothing to store per run, and a
+  -- worker adopted after a restart keeps its token
+  run_key text not null default replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')
 );
 insert into factory_state default values;
 
