@@ -15,7 +15,7 @@ export function neutral(text: string): string {
     .replace(/#(?=\d)/g, `#${GAP}`)
     .replace(/\bGH-(?=\d)/gi, (found) => `${found}${GAP}`)
     .replace(/:\/\//g, `:${GAP}//`)
-    .replace(/\bwww\./gi, (found) => `${found.slice(0, -1)}${GAP}.`)
+    .replace(/www\./gi, (found) => `${found.slice(0, -1)}${GAP}.`)
     .replace(/!\[/g, `!${GAP}[`)
     .replace(/\b[0-9a-f]{7,64}\b/g, (sha) => `${sha.slice(0, 4)}${GAP}${sha.slice(4)}`)
 }
