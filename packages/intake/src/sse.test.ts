@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { createSseParser } from './sse.ts'
 
 test('reads ids, names, data of several lines and comments', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { WORK_STATUSES, isTerminalWork } from '@factory/shared'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { labelNames } from '../labels.ts'
 import { select, type Action, type Known, type Seen } from './select.ts'
 import { issueText, withReplies } from './text.ts'
@@ -90,11 +90,11 @@ describe('an issue with an item', () => {
 })
 
 const anySeen = fc.record({
-  labels: fc.subarray([TRIGGER, ...[labels.working, labels.pr, labels.failed, labels.needsInfo], 'bug']),
+  labels: fc.subarray([TRIGGER, labels.working, labels.pr, labels.failed, labels.needsInfo, 'bug']),
   state: fc.constantFrom('open' as const, 'closed' as const),
   body: fc.constantFrom('Please mend it.', 'Other.', '- [ ] one'),
   trust: fc.constantFrom('author' as const, 'label' as const, 'none' as const),
-  replies: fc.constantFrom([], [reply]),
+  replies: fc.array(fc.constant(reply), { maxLength: 1 }),
   priority: fc.constantFrom(null, 'high' as const),
 })
 const anyKnown = fc.record({ status: fc.constantFrom(...WORK_STATUSES), built: fc.boolean(), reported: fc.boolean() })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { MAX_TEXT, parseSpec } from '@factory/shared'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { issueText, MAX_BODY, ownWords, saysTheSame, withReplies } from './text.ts'
 
 describe('issueText', () => {

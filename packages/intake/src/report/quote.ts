@@ -13,7 +13,7 @@ export function neutral(text: string): string {
     .replace(/</g, '&lt;')
     .replace(/@(?=[A-Za-z0-9_])/g, `@${GAP}`)
     .replace(/#(?=\d)/g, `#${GAP}`)
-    .replace(/\bGH-(?=\d)/gi, (found) => `${found}${GAP}`)
+    .replace(/GH-(?=\d)/gi, (found) => `${found}${GAP}`)
     .replace(/:\/\//g, `:${GAP}//`)
     .replace(/www\./gi, (found) => `${found.slice(0, -1)}${GAP}.`)
     .replace(/!\[/g, `!${GAP}[`)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { NO_USAGE, OUTCOME_CODES, WORK_STATUSES, type VerifyReport, type WorkItem } from '@factory/shared'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { labelNames } from '../labels.ts'
 import { advice } from './advice.ts'
 import { findStatusComment, marker } from './find-comment.ts'
