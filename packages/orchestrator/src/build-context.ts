@@ -18,7 +18,7 @@ import { startEmbedded } from './db/embedded.ts'
 import { systemClock } from './ports/clock.ts'
 import type { WorkerRuntime } from './ports/worker-runtime.ts'
 
-export type World = { ctx: Context; close(): Promise<void> }
+export type World = { ctx: Omit<Context, 'metrics'>; close(): Promise<void> }
 
 /** Builds the orchestrator's world: every adapter is made here, by the configuration, unless overridden. */
 export async function buildContext(config: Config, log: Logger, overrides: Partial<Context> = {}): Promise<World> {
@@ -34,7 +34,7 @@ export async function buildContext(config: Config, log: Logger, overrides: Parti
       overrides.embedder ??
       (config.OPENAI_API_KEY ? createOpenAiEmbedder({ apiKey: config.OPENAI_API_KEY, ...(config.OPENAI_BASE_URL ? { baseUrl: config.OPENAI_BASE_URL } : {}), model: config.EMBEDDING_MODEL, logger: log }) : noEmbedder)
     const forge = overrides.forge ?? buildForge(config, log)
-    const ctx: Context = { config, log, db, clock, locks, bus, embedder, runtime, forge, wake: overrides.wake ?? (() => {}) }
+    const ctx: Omit<Context, 'metrics'> = { config, log, db, clock, locks, bus, embedder, runtime, forge, wake: overrides.wake ?? (() => {}) }
     return { ctx, close: () => closeAll(closers, log) }
   } catch (error) {
     await closeAll(closers, log)

@@ -25,6 +25,7 @@ export async function testContext(env: Record<string, string> = {}): Promise<Tes
     embedder: noEmbedder,
     runtime: fakeRuntime(),
     forge: fakeForge(),
+    metrics: { admission: () => {}, heartbeat: () => {}, runFinished: () => {} },
     wake: () => {},
   }
 }
