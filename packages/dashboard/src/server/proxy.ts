@@ -37,9 +37,29 @@ export function createProxy(orchestratorUrl: string): Proxy {
       if (value !== null) back.set(name, value)
     }
     if (!back.has('cache-control')) back.set('cache-control', 'no-store')
-    return new Response(answer.body, { status: answer.status, headers: back })
+    return new Response(answer.body && endingQuietly(answer.body), { status: answer.status, headers: back })
   }
   return Object.assign(pass, { stop: () => closing.abort() })
+}
+
+/**
+ * An event stream ends by being cut, on every stop of either side: that is no defect of ours to
+ * report. (A JSON answer that is cut short does not parse, so the caller notices without help.)
+ */
+function endingQuietly(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      } catch {
+        controller.close()
+      }
+    },
+    cancel: (reason) => reader.cancel(reason).catch(() => {}),
+  })
 }
 
 function unreachable(orchestratorUrl: string): Response {

@@ -1,5 +1,5 @@
 import { api, CreateWork, ERROR_CODES, FactoryError, HTTP_STATUS, isLiveRun, isTerminalWork, zodDetails, type Endpoint, type FactoryEvent, type WorkDetail } from '@factory/shared'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { aBusyWorld, anItem, type World } from './fixtures.ts'
 
 export * from './fixtures.ts'
