@@ -14,8 +14,6 @@ export type StackOptions = {
   env: Record<string, string>
   /** Working directory of the services (Bun reads an `.env` there). */
   cwd: string
-  /** Without it intake is not started (nothing to watch). */
-  intake: boolean
   onLine?: ((line: string) => void) | undefined
   /** Told when a service ended by itself and is started again. */
   onRestart?: ((name: string, code: number) => void) | undefined
@@ -69,7 +67,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await keep('orchestrator')
     const token = env.FACTORY_TOKEN ?? readToken(dataDir)
     const shared = { FACTORY_TOKEN: token }
-    await Promise.all([keep('gateway', shared), keep('dashboard', shared), ...(options.intake ? [keep('intake', shared)] : [])])
+    await Promise.all([keep('gateway', shared), keep('dashboard', shared), keep('intake', shared)])
     return { urls, token, stop: () => stopAll(kept) }
   } catch (error) {
     await stopAll(kept)
