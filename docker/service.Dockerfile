@@ -13,5 +13,4 @@ ENV PATH=/app/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
 USER factory
 WORKDIR /app
-VOLUME ["/data"]
 CMD ["bun", "packages/orchestrator/src/main.ts"]
