@@ -1,10 +1,11 @@
 # Orchestrator, intake, gateway, dashboard and the command line in one image; the command chooses.
 # Context: staged by scripts/build-images.sh (Bun, the workspace, its production packages).
 FROM debian:bookworm-slim
+# The same line in worker and service: one layer for both.
 RUN apt-get update \
   && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends git ca-certificates \
-  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/* \
-  && useradd --uid 10002 --user-group --create-home factory \
+  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/*
+RUN useradd --uid 10002 --user-group --create-home factory \
   && install -d -o factory -g factory /data /run/factory
 COPY rootfs/ /
 ENV PATH=/app/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -12,5 +13,4 @@ ENV PATH=/app/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
 USER factory
 WORKDIR /app
-VOLUME ["/data"]
 CMD ["bun", "packages/orchestrator/src/main.ts"]

@@ -2,10 +2,11 @@
 # which puts the final tree in rootfs/, so that no layer holds a file twice (a chmod in a RUN would
 # copy 300 MB of binaries into a second layer).
 FROM debian:bookworm-slim
+# The same line in worker and service: one layer for both.
 RUN apt-get update \
   && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends git ca-certificates \
-  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/* \
-  && useradd --uid 10001 --user-group --create-home --shell /bin/bash worker \
+  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/*
+RUN useradd --uid 10001 --user-group --create-home --shell /bin/bash worker \
   && install -d -o worker -g worker /workspace /cache
 COPY rootfs/ /
 ENV PATH=/opt/factory/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

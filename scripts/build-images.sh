@@ -36,9 +36,9 @@ build() {
 }
 
 if [ $# -eq 0 ]; then set -- worker service; fi
-for name in "$@"; do
-  case "$name" in
-    worker | service) build "$name" ;;
-    *) die "unknown image $name (know: worker, service)" ;;
+for image in "$@"; do
+  case "$image" in
+    worker | service) build "$image" ;;
+    *) die "unknown image $image (know: worker, service)" ;;
   esac
 done

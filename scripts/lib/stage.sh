@@ -23,22 +23,25 @@ stage_worker() {
   done
 }
 
-# Packages that the services never load: tools for building and testing.
+# What no service loads: tests, and what runs in workers only.
 SERVICE_LEFT_OUT=(--exclude='*.test.ts' --exclude='*.test.tsx' --exclude=packages/ralph --exclude=packages/worker)
 
 stage_service() {
-  local app=$1/app
+  local app=$1/app package file
   mkdir -p "$app/bin" || return 1
   place "$TOOLS/bin/bun" "$app/bin/bun" || return 1
   printf '#!/bin/sh\nexec /app/bin/bun /app/packages/cli/src/main.ts "$@"\n' >"$app/bin/factory" && chmod 755 "$app/bin/factory" || return 1
   # Only what git knows or would know: no .env, no data, no node_modules of the host.
   (cd "$ROOT" && git ls-files -co --exclude-standard -z -- packages migrations prompts package.json bun.lock bunfig.toml tsconfig.json tsconfig.base.json |
     while IFS= read -r -d '' file; do [ -f "$file" ] && printf '%s\0' "$file"; done |
-    tar -c --null -T - "${SERVICE_LEFT_OUT[@]}") | tar -x -C "$app" || return 1
+    tar -c "${SERVICE_LEFT_OUT[@]}" --null -T -) | tar -x -C "$app" || return 1
   # The lock file speaks of every workspace package, so the two left out are there by name only.
-  for name in ralph worker; do
-    mkdir -p "$app/packages/$name" && cp "$ROOT/packages/$name/package.json" "$app/packages/$name/" || return 1
+  for package in ralph worker; do
+    mkdir -p "$app/packages/$package" && cp "$ROOT/packages/$package/package.json" "$app/packages/$package/" || return 1
   done
-  (cd "$app" && "$TOOLS/bin/bun" install --frozen-lockfile --production --ignore-scripts --filter '!@factory/ralph' --filter '!@factory/worker' >&2) || return 1
-  if [ -d "$ROOT/packages/dashboard/dist" ]; then cp -R "$ROOT/packages/dashboard/dist" "$app/packages/dashboard/" || return 1; fi
+  (cd "$app" && step "install the services' packages" "$TOOLS/bin/bun" install --frozen-lockfile --production --ignore-scripts --filter '!@factory/ralph' --filter '!@factory/worker') || return 1
+  # Built here: the service's user may not write into /app.
+  if [ -f "$app/packages/dashboard/src/build.ts" ]; then
+    (cd "$app" && step "build the dashboard's page" "$TOOLS/bin/bun" -e 'const { build } = await import(`${process.cwd()}/packages/dashboard/src/build.ts`); await build(`${process.cwd()}/packages/dashboard/dist`)') || return 1
+  fi
 }

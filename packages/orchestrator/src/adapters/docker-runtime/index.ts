@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises'
-import Docker from 'dockerode'
 import { StartError, type WorkerRuntime, type WorkerSpec, type WorkerState } from '../../ports/worker-runtime.ts'
 import { cacheVolume, containerName, containerOptions } from './container-options.ts'
-import { bounded, isGone, pull, refusal, startError } from './engine.ts'
+import { bounded, connectEngine, isGone, pull, refusal, startError } from './engine.ts'
 import { demux, lastText } from '../worker-output.ts'
 import { LABELS, type DockerRuntimeOptions } from './options.ts'
 import { workerState } from './state.ts'
@@ -27,7 +26,7 @@ async function checkSocketDirectory({ workerSocketSource, logger }: DockerRuntim
 
 /** Workers in containers of a Docker engine. Rules for one container: container-options.ts. */
 export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntime {
-  const docker = new Docker(options.socketPath ? { socketPath: options.socketPath } : undefined)
+  const docker = connectEngine(options.dockerHost)
   const ms = options.callTimeoutMs ?? DEFAULT_CALL_MS
   const container = (name: string) => docker.getContainer(containerName(options.instance, name))
   const call = <T>(what: string, promise: Promise<T>, within = ms) => bounded(what, within, promise)
