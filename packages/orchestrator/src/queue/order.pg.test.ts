@@ -41,7 +41,7 @@ const world: Arbitrary<World> = record({
   spawnSecondsAgo: option(integer({ min: 10, max: 200 })),
   pausedMinutes: option(integer({ min: -60, max: 60 }).filter((minutes) => Math.abs(minutes) > 1), { freq: 6 }),
   used: integer({ min: 0, max: 40 }),
-  limits: record({ maxWorkers: integer({ min: 1, max: 6 }), dailyIterations: integer({ min: 20, max: 100 }), cooldownSeconds: constantFrom(0, 0, 100), ageHours: constantFrom(6) }),
+  limits: record({ maxWorkers: integer({ min: 1, max: 6 }), dailyIterations: integer({ min: 5, max: 50 }), cooldownSeconds: constantFrom(0, 0, 100), ageHours: constantFrom(6) }),
 })
 
 describeWith(['postgres'], 'the pure model of admission', () => {
