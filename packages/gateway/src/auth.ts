@@ -54,12 +54,13 @@ async function readRefusal(client: Client, error: unknown): Promise<FactoryError
   if (error.code === 'stale_token' || error.code === 'conflict') return new FactoryError('stale_token', 'this run has ended or lost its lease')
   if (error.code === 'not_found') return new FactoryError('unauthorized', 'no run has this token')
   if (error.code === 'unauthorized' || error.code === 'forbidden') {
-    const ours = await client.call('status', {}).then(
+    const ours = await client.call('listWork', { query: { limit: 1 } }).then(
       () => null,
       (problem: unknown) => (problem instanceof FactoryError ? problem : null),
     )
     if (ours && ours.code !== 'internal') return new FactoryError('unavailable', 'the orchestrator refuses the gateway: its FACTORY_TOKEN differs, or it is not ready')
-    return new FactoryError('unauthorized', 'no run has this token')
+    // Our own token is good, so "forbidden" is about the run: it was known and has ended.
+    return error.code === 'forbidden' ? new FactoryError('stale_token', 'this run has ended') : new FactoryError('unauthorized', 'no run has this token')
   }
   return new FactoryError('unavailable', 'the orchestrator does not answer')
 }

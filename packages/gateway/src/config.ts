@@ -1,3 +1,4 @@
+import { githubCredential, githubEnv, githubEnvProblems, type GithubCredential } from '@factory/github'
 import { ConfigError, envInt, envList, envUrl, parseEnv } from '@factory/shared'
 import { z } from 'zod'
 import { parseAllow, type AllowRule } from './egress/allow.ts'
@@ -12,18 +13,13 @@ const schema = z.object({
   ANTHROPIC_API_KEY: z.string().optional().describe('a key of the Anthropic API'),
   CLAUDE_CODE_OAUTH_TOKEN: z.string().optional().describe('what `claude setup-token` printed'),
   MODELS_ALLOW: envList.optional(),
-  GITHUB_URL: envUrl('https://github.com').default('https://github.com'),
-  GITHUB_API_URL: envUrl('https://api.github.com').default('https://api.github.com'),
-  GITHUB_TOKEN: z.string().optional().describe('a personal access token with the right to push'),
-  GITHUB_APP_ID: z.string().regex(/^\d+$/, 'must be a number').optional().describe('the number of a GitHub App'),
-  GITHUB_APP_PRIVATE_KEY: z.string().optional().describe('the PEM text of the App\'s private key'),
+  ...githubEnv,
   EGRESS_ALLOW: envList.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'is no level').default('info').describe('trace, debug, info, warn, error, fatal or silent'),
 })
 
 /** What the gateway puts into a model request in place of the run's token. */
 export type ModelCredential = { kind: 'api-key'; key: string } | { kind: 'oauth'; token: string }
-export type GithubAccess = { kind: 'token'; token: string } | { kind: 'app'; appId: string; privateKey: string }
 
 export type GatewayConfig = {
   host: string
@@ -38,7 +34,7 @@ export type GatewayConfig = {
   modelsAllow: readonly string[]
   githubUrl: string
   githubApiUrl: string
-  github: GithubAccess
+  github: Exclude<GithubCredential, { kind: 'none' }>
   egressAllow: readonly AllowRule[]
   logLevel: string
 }
@@ -53,11 +49,11 @@ export function parseConfig(env: Record<string, string | undefined>): GatewayCon
       ? { kind: 'oauth', token: given.CLAUDE_CODE_OAUTH_TOKEN }
       : null
   if (!modelCredential) problems.push('ANTHROPIC_API_KEY is not set, and neither is CLAUDE_CODE_OAUTH_TOKEN: one of them is needed. Set ANTHROPIC_API_KEY to a key of the Anthropic API, or CLAUDE_CODE_OAUTH_TOKEN to what `claude setup-token` prints.')
-  const github = githubAccess(given.GITHUB_TOKEN, given.GITHUB_APP_ID, given.GITHUB_APP_PRIVATE_KEY)
-  if (typeof github === 'string') problems.push(github)
+  const github = githubCredential(given)
+  problems.push(...githubEnvProblems(given))
   const egress = parseAllow(given.EGRESS_ALLOW ?? [])
   problems.push(...egress.problems.map((problem) => `EGRESS_ALLOW ${problem}. Set it to hosts separated by commas, such as *.example.com,10.0.0.7:8080.`))
-  if (!modelCredential || typeof github === 'string' || problems.length > 0) throw new ConfigError(problems)
+  if (!modelCredential || github.kind === 'none' || problems.length > 0) throw new ConfigError(problems)
   return {
     host: given.GATEWAY_HOST,
     port: given.GATEWAY_PORT,
@@ -73,13 +69,4 @@ export function parseConfig(env: Record<string, string | undefined>): GatewayCon
     egressAllow: egress.rules,
     logLevel: given.LOG_LEVEL,
   }
-}
-
-function githubAccess(token: string | undefined, appId: string | undefined, privateKey: string | undefined): GithubAccess | string {
-  // `.env` files hold a PEM on one line, with \n written out.
-  if (appId && privateKey) return { kind: 'app', appId, privateKey: privateKey.replaceAll('\\n', '\n') }
-  if (token) return { kind: 'token', token }
-  if (appId) return 'GITHUB_APP_PRIVATE_KEY is not set, but GITHUB_APP_ID is. Set it to the PEM text of the App\'s private key.'
-  if (privateKey) return 'GITHUB_APP_ID is not set, but GITHUB_APP_PRIVATE_KEY is. Set it to the number of the App.'
-  return 'GITHUB_TOKEN is not set, and no GitHub App is either. Set GITHUB_TOKEN to a personal access token with the right to push, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY.'
 }

@@ -49,7 +49,7 @@ async function route(deps: ServerDeps, req: IncomingMessage, res: ServerResponse
 /** Ready when the orchestrator answers and takes our token: without it every request would be refused. */
 async function ready(deps: ServerDeps, res: ServerResponse): Promise<null> {
   try {
-    await deps.client.call('status', {})
+    await deps.client.call('listWork', { query: { limit: 1 } })
   } catch (error) {
     throw new FactoryError('unavailable', `the orchestrator is not usable: ${error instanceof FactoryError ? error.code : 'its answer could not be read'}`, [], { cause: error })
   }

@@ -36,6 +36,8 @@ export async function followEvents(ctx: Context, handlers: Handlers, signal: Abo
       }
       events.error = 'the stream ended'
     } catch (error) {
+      // A position that the orchestrator does not know (any more) would be refused for ever.
+      if (error instanceof Refused && error.status === 400) lastId = null
       if (!signal.aborted) {
         events.error = error instanceof Error ? error.message : String(error)
         if (failures === 0) ctx.logger.warn({ err: error }, 'the event stream broke; polling goes on')
@@ -48,6 +50,16 @@ export async function followEvents(ctx: Context, handlers: Handlers, signal: Abo
 
 const CONNECTED = Symbol('connected')
 
+class Refused extends Error {
+  readonly status: number
+
+  constructor(status: number) {
+    super(`the orchestrator answers ${status} to GET /api/events`)
+    this.name = 'Refused'
+    this.status = status
+  }
+}
+
 async function* connect(ctx: Context, lastId: string | null, signal: AbortSignal) {
   const ended = new AbortController()
   const silence = () => setTimeout(() => ended.abort(new Error('nothing was heard for 90 seconds')), SILENCE_MS)
@@ -57,7 +69,7 @@ async function* connect(ctx: Context, lastId: string | null, signal: AbortSignal
       headers: { authorization: `Bearer ${ctx.config.FACTORY_TOKEN}`, accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) },
       signal: AbortSignal.any([signal, ended.signal]),
     })
-    if (!response.ok || !response.body) throw new Error(`the orchestrator answers ${response.status} to GET /api/events`)
+    if (!response.ok || !response.body) throw new Refused(response.status)
     yield CONNECTED
     const parse = createSseParser()
     const decoder = new TextDecoder()

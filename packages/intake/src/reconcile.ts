@@ -58,7 +58,7 @@ async function findWork(client: Client, id: string): Promise<Work | null> {
 
 function knownOf({ item, built }: Work): Known {
   const { status, title, spec, description, priority, question } = item
-  return { status, title, spec, description, priority, question, built, reported: item.reportedRevision >= item.revision, everReported: item.reportedRevision > 0 }
+  return { status, title, spec, description, priority, question, built, reported: item.reportedRevision >= item.revision }
 }
 
 async function trustIn(ctx: Context, issue: Issue, triggers: string[]): Promise<Trust> {

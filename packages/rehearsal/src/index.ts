@@ -2,3 +2,8 @@ export { startModel, type Model, type ModelOptions, type SeenRequest } from './m
 export { defineScript, parseScript, ScriptError, type Script } from './model/script.ts'
 export { loadScripts } from './model/load.ts'
 export { runClaude, type ClaudeOptions, type ClaudeRun } from './run-claude.ts'
+export { startForge, type Forge, type ForgeOptions, type SeenCall } from './forge/start.ts'
+export type { NewRepo } from './forge/create-repo.ts'
+export type { FaultRule } from './forge/faults.ts'
+export type { Delivery, Webhook } from './forge/webhooks.ts'
+export type { Token as ForgeToken } from './forge/world.ts'

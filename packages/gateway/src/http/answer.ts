@@ -8,9 +8,11 @@ export function answerJson(res: ServerResponse, status: number, body: unknown): 
   res.end(text)
 }
 
-export function answerText(res: ServerResponse, status: number, text: string): void {
+function answerText(res: ServerResponse, status: number, text: string): void {
   const body = `${text}\n`
-  res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(body) })
+  // Git gives the credentials of a URL only to a server that asks for them.
+  const ask = status === 401 ? { 'www-authenticate': 'Basic realm="factory"' } : {}
+  res.writeHead(status, { ...ask, 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(body) })
   res.end(body)
 }
 

@@ -28,8 +28,6 @@ export type Known = {
   built: boolean
   /** Was the issue told of the item's newest revision? Then its labels are the item's. */
   reported: boolean
-  /** Was it ever told of anything? Before that it has no label of ours. */
-  everReported: boolean
 }
 
 export type Action =
@@ -69,7 +67,8 @@ export function select(seen: Seen, known: Known | null, labels: LabelNames): Act
 
   if (!open) return [{ kind: 'cancel', reason: 'the issue was closed' }]
   const marked = stateLabels(labels).some((label) => hasLabel(issue.labels, label))
-  if (!triggered && !marked && known.everReported) return [{ kind: 'cancel', reason: `the labels ${labels.trigger} and ${labels.working} were taken off` }]
+  // An item taken up again elsewhere has no label either until the issue was told.
+  if (!triggered && !marked && known.reported) return [{ kind: 'cancel', reason: `the labels ${labels.trigger} and ${labels.working} were taken off` }]
 
   const followed = seen.trust === 'author' && !known.built
   if (known.status === 'needs_input') {

@@ -13,9 +13,9 @@ export function neutral(text: string): string {
     .replace(/</g, '&lt;')
     .replace(/@(?=[A-Za-z0-9_])/g, `@${GAP}`)
     .replace(/#(?=\d)/g, `#${GAP}`)
-    .replace(/\bGH-(?=\d)/gi, (found) => `${found}${GAP}`)
+    .replace(/GH-(?=\d)/gi, (found) => `${found}${GAP}`)
     .replace(/:\/\//g, `:${GAP}//`)
-    .replace(/\bwww\./gi, (found) => `${found.slice(0, -1)}${GAP}.`)
+    .replace(/www\./gi, (found) => `${found.slice(0, -1)}${GAP}.`)
     .replace(/!\[/g, `!${GAP}[`)
     .replace(/\b[0-9a-f]{7,64}\b/g, (sha) => `${sha.slice(0, 4)}${GAP}${sha.slice(4)}`)
 }
