@@ -1,5 +1,5 @@
 import { createClient, type Client } from '@factory/orchestrator/client'
-import { demoIssue, demoSampleDir, demoScriptsDir, startForge, startModel, type Forge } from '@factory/rehearsal'
+import { demoIssue, sampleDir, scriptsDir, startForge, startModel, type Forge, type ForgeToken, type Model } from '@factory/rehearsal'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { freePort } from '../stack/ports.ts'
@@ -14,6 +14,7 @@ const WEBHOOK_SECRET = 'rehearsal-webhook-secret'
 
 export type Rehearsal = {
   forge: Forge
+  model: Model
   stack: Stack
   client: Client
   /** Files the demo's issue with the label, as a person. Returns its number and address. */
@@ -21,19 +22,31 @@ export type Rehearsal = {
   stop(): Promise<void>
 }
 
+export type RehearsalOptions = {
+  dir: string
+  /** The caller's environment; what is not secret and not a setting of a real factory is handed on. */
+  env: Record<string, string | undefined>
+  say(text: string): void
+  style: Style
+  /** Tests: other settings, another scenario, or a bot with fewer rights. */
+  settings?: Record<string, string>
+  scripts?: Parameters<typeof startModel>[0]['scripts']
+  permissions?: NonNullable<ForgeToken['permissions']>
+}
+
 /** Forge, scripted model and the four services, on free loopback ports. */
-export async function startRehearsal(options: { dir: string; env: Record<string, string | undefined>; say(text: string): void; style: Style }): Promise<Rehearsal> {
+export async function startRehearsal(options: RehearsalOptions): Promise<Rehearsal> {
   const { dir, say, style } = options
   const intakePort = await freePort(3003)
   const forge = await startForge({
     dataDir: join(dir, 'forge'),
-    tokens: [{ token: BOT_TOKEN, login: 'factory-bot' }],
+    tokens: [{ token: BOT_TOKEN, login: 'factory-bot', ...(options.permissions ? { permissions: options.permissions } : {}) }],
     webhook: { url: `http://127.0.0.1:${intakePort}/webhooks/github`, secret: WEBHOOK_SECRET },
     associations: { [PERSON]: 'OWNER' },
   })
-  const model = await startModel({ scripts: demoScriptsDir })
+  const model = await startModel({ scripts: options.scripts ?? scriptsDir })
   try {
-    await forge.createRepo({ name: DEMO_REPO, from: demoSampleDir })
+    await forge.createRepo({ name: DEMO_REPO, from: sampleDir })
     const stack = await startStack({
       dataDir: dir,
       cwd: dir,
@@ -52,6 +65,7 @@ export async function startRehearsal(options: { dir: string; env: Record<string,
         COOLDOWN_SECONDS: '0',
         COMMIT_EMAIL: 'factory@example.com',
         INSTANCE: `demo-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}`,
+        ...options.settings,
       },
     })
     const client = createClient({ baseUrl: stack.urls.orchestrator, token: stack.token })
@@ -63,6 +77,7 @@ export async function startRehearsal(options: { dir: string; env: Record<string,
     say('')
     return {
       forge,
+      model,
       stack,
       client,
       fileIssue() {
