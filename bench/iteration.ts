@@ -1,15 +1,13 @@
 import { startModel } from '@factory/rehearsal'
+import { RalphEvent } from '@factory/shared'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { findClaude } from '../packages/cli/src/stack/find-claude.ts'
 import { against, percentile, round, type Figure } from './figure.ts'
 
 const ROUNDS = 5
 const ralph = join(import.meta.dir, '../packages/ralph/src/main.ts')
-const Started = z.looseObject({ event: z.literal('iteration.started'), ts: z.string() })
-const Finished = z.looseObject({ event: z.literal('iteration.finished'), ts: z.string() })
 
 /**
  * One whole iteration of Ralph (from one iteration's start to the next: prompt, agent, facts, commit,
@@ -51,14 +49,14 @@ export async function run(): Promise<Figure[]> {
   return [figure, { name: 'added by Ralph, difference of the p50', value: round(figure.value - (figure.peerValue ?? 0)), unit: 'ms' }]
 }
 
-/** From each iteration's start to the next one's; the last ends with its own end. */
+/** From each iteration's start to the next one's. */
 async function iterationTimes(repo: string, env: Record<string, string>): Promise<number[]> {
   const proc = Bun.spawn([process.execPath, ralph, 'run', '--spec', 'SPEC.md', '--dir', repo, '--max-iterations', '3', '--quiet'], { cwd: repo, env, stdout: 'pipe', stderr: 'pipe' })
-  const lines = (await new Response(proc.stdout).text()).split('\n').filter(Boolean).map((line): unknown => JSON.parse(line))
-  const starts = lines.flatMap((line) => { const parsed = Started.safeParse(line); return parsed.success ? [Date.parse(parsed.data.ts)] : [] })
-  const ends = lines.flatMap((line) => { const parsed = Finished.safeParse(line); return parsed.success ? [Date.parse(parsed.data.ts)] : [] })
+  const events = (await new Response(proc.stdout).text()).split('\n').filter(Boolean).map((line) => RalphEvent.parse(JSON.parse(line)))
+  const times = (name: RalphEvent['event']) => events.filter((event) => event.event === name).map((event) => Date.parse(event.ts))
+  const starts = times('iteration.started')
   if (starts.length < 2) throw new Error(`ralph ran ${starts.length} iterations: ${await new Response(proc.stderr).text()}`)
-  return starts.map((start, index) => (starts[index + 1] ?? ends[index] ?? start) - start).slice(0, -1)
+  return starts.slice(1).map((start, index) => start - (starts[index] ?? start))
 }
 
 async function git(cwd: string, ...args: string[]): Promise<void> {
