@@ -7,6 +7,9 @@ content_hash() { (cd "$1" && find . \( -type f -o -type l \) -print0 | sort -z |
 # Hard links where the file system allows it: a copy of the claude binary costs 245 MB.
 place() { ln "$(readlink -f "$1")" "$2" 2>/dev/null || cp "$(readlink -f "$1")" "$2"; }
 
+# The image's unprivileged user reads what root staged, whatever umask that was done with.
+readable() { chmod -R a+rX "$1"; }
+
 launcher() { printf '#!/bin/sh\nexec /opt/factory/bin/bun /opt/factory/lib/%s.js "$@"\n' "$1"; }
 
 bundle() { (cd "$ROOT" && "$TOOLS/bin/bun" build --target=bun --outfile="$2" "packages/$1/src/main.ts" >/dev/null); }
@@ -19,8 +22,8 @@ stage_worker() {
   for name in ralph worker; do
     bundle "$name" "$root/lib/$name.js" || return 1
     launcher "$name" >"$root/bin/$name" && chmod 755 "$root/bin/$name" || return 1
-    chmod 644 "$root/lib/$name.js"
   done
+  readable "$1/opt"
 }
 
 # What no service loads: tests, and what runs in workers only.
@@ -44,4 +47,5 @@ stage_service() {
   if [ -f "$app/packages/dashboard/src/build.ts" ]; then
     (cd "$app" && step "build the dashboard's page" "$TOOLS/bin/bun" -e 'const { build } = await import(`${process.cwd()}/packages/dashboard/src/build.ts`); await build(`${process.cwd()}/packages/dashboard/dist`)') || return 1
   fi
+  readable "$app"
 }
