@@ -13,7 +13,7 @@ const Env = z.object({
 /** What `scripts/migrate.sh` runs: migrates DATABASE_URL, or the embedded store when there is none. */
 async function main(): Promise<void> {
   const env = parseEnv(Env, process.env)
-  const embedded = env.DATABASE_URL ? null : await startEmbedded(resolve(env.DATA_DIR, 'db'))
+  const embedded = env.DATABASE_URL ? null : await startEmbedded(resolve(env.DATA_DIR, 'store'))
   const db = connect(env.DATABASE_URL ?? embedded?.url ?? '', { max: 1 })
   try {
     const applied = await migrate(db.sql)

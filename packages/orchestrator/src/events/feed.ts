@@ -37,7 +37,8 @@ export type FeedOptions = {
 export async function startFeed(options: FeedOptions): Promise<Feed> {
   const followers = new Map<Follower, Position>()
   let position: Position | null = null
-  let reading: Promise<void> | null = null
+  let reading: Promise<void> = Promise.resolve()
+  let busy = false
   let again = false
   let stopped = false
 
@@ -60,7 +61,7 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
     } catch (error) {
       options.log.warn({ err: error }, 'events could not be read; trying again')
     } finally {
-      reading = null
+      busy = false
     }
   }
 
@@ -71,7 +72,9 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
 
   function look(): void {
     again = true
-    reading ??= readNew()
+    if (busy || position === null) return
+    busy = true
+    reading = readNew()
   }
 
   const timer = setInterval(look, options.pollMs ?? 1000)
