@@ -51,7 +51,7 @@ async function openForge(options: Options, ends: (() => Promise<void>)[], env: R
     await forge.createRepo({ name, from: directory })
   }
   Object.assign(env, { GITHUB_URL: options.publicUrl ?? forge.url, GITHUB_API_URL: forge.apiUrl, GITHUB_TOKEN: token, REPOS: options.repos.map(({ name }) => name).join(',') })
-  if (options.webhook) env['GITHUB_WEBHOOK_SECRET'] = options.webhook.secret
+  if (options.webhook) env['WEBHOOK_SECRET'] = options.webhook.secret
   return forge
 }
 
