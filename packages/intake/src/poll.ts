@@ -49,7 +49,7 @@ export async function pollRepo(ctx: Context, configured: string, settled: Settle
 
   // Items before issues, for the same reason as in reconcile().
   const active = new Map((await activeItems(ctx, repo)).map((item) => [item.sourceId, item]))
-  const rules = await ctx.read.labelRules(repo)
+  const rules = await ctx.read.readLabelRules(repo)
   status.factoryYml = rules.problem
   const { working, needsInfo } = ctx.labels
   // The state labels are listed only while there is work: their issues may be edited, answered or stopped.
