@@ -42,7 +42,7 @@ export async function watchRepo(ctx: Context, configured: string, changed: Chang
 }
 
 /** One look at a repository: labelled issues, and issues of active items that lost their labels or were closed. */
-export async function pollRepo(ctx: Context, configured: string, settled: Settled, changed: Changed, signal: AbortSignal): Promise<void> {
+async function pollRepo(ctx: Context, configured: string, settled: Settled, changed: Changed, signal: AbortSignal): Promise<void> {
   const status = ctx.board.repo(configured)
   const repo = await ctx.read.canonicalName(configured)
   ctx.watched.set(configured.toLowerCase(), repo).set(repo.toLowerCase(), repo)
