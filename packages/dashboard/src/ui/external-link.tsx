@@ -6,8 +6,9 @@ export function ExternalLink({ url, children }: { url: string | null | undefined
   const safe = webUrl(url)
   if (safe === null) return null
   return (
-    <a href={safe} target="_blank" rel="noreferrer noopener">
-      {children} <Icon name="link" size={12} />
+    <a className="external" href={safe} target="_blank" rel="noreferrer noopener">
+      {children}
+      <Icon name="link" size={12} />
     </a>
   )
 }

@@ -78,7 +78,7 @@ function Head({ item }: { item: WorkItem }) {
     await client.call(name, { params: { id: item.id }, body: reason ? { reason } : {} })
     await queryClient.invalidateQueries()
   }
-  const retryable = item.status === 'failed' || item.status === 'cancelled' || item.status === 'needs_input'
+  const retryable = item.status === 'failed' || item.status === 'cancelled' || item.status === 'needs_input' || item.status === 'awaiting_approval'
   return (
     <div className="item-head">
       <h1>{item.title}</h1>
