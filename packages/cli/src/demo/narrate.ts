@@ -14,7 +14,7 @@ type Telling = { say(text: string): void; style: Style; signal: AbortSignal; now
 export async function narrate(rehearsal: Rehearsal, telling: Telling): Promise<DemoEnd> {
   const { say, style, signal, now } = telling
   const started = now()
-  const tell = (text: string) => say(`${style('quiet', `${((now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${text}`)
+  const tell = (text: string, at = now()) => say(`${style('quiet', `${(Math.max(0, at - started) / 1000).toFixed(1).padStart(6)} s`)}  ${text}`)
   const issue = rehearsal.fileIssue()
   tell(`issue #${issue.number} "${issue.title}" is labelled ai-factory: ${issue.url}`)
 
@@ -34,7 +34,7 @@ export async function narrate(rehearsal: Rehearsal, telling: Telling): Promise<D
   return endOf(rehearsal, issue, item, pulls, now() - started)
 }
 
-async function tellNews(rehearsal: Rehearsal, id: number, said: { events: Set<string>; lines: Map<number, number> }, tell: (text: string) => void, style: Style): Promise<WorkItem> {
+async function tellNews(rehearsal: Rehearsal, id: number, said: { events: Set<string>; lines: Map<number, number> }, tell: (text: string, at?: number) => void, style: Style): Promise<WorkItem> {
   const detail = await rehearsal.client.call('getWork', { params: { id } })
   const news: { at: string; text: string }[] = []
   for (const event of detail.events) {
@@ -49,7 +49,7 @@ async function tellNews(rehearsal: Rehearsal, id: number, said: { events: Set<st
     said.lines.set(run.id, page.next)
     for (const line of page.lines) if (worthTelling(line)) news.push({ at: line.at, text: style('quiet', `    ${visibleLine(line.text).slice(0, 110)}`) })
   }
-  for (const one of news.toSorted((a, b) => a.at.localeCompare(b.at))) tell(one.text)
+  for (const one of news.toSorted((a, b) => a.at.localeCompare(b.at))) tell(one.text, Date.parse(one.at))
   return detail.item
 }
 
@@ -59,7 +59,7 @@ const toneOf = (event: FactoryEvent) => (event.type === 'effect.done' ? 'good' :
 /** The label and the comment follow within a moment; the demo shows them too. */
 async function waitForReport(rehearsal: Rehearsal, number: number, wanted: boolean): Promise<void> {
   for (let tries = 0; wanted && tries < 50; tries++) {
-    if (labelsOf(rehearsal, number).includes('ai-factory:pr')) return
+    if (labelsOf(rehearsal, number).join() === 'ai-factory:pr') return
     await Bun.sleep(LOOK_MS)
   }
 }
