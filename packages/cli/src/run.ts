@@ -88,7 +88,8 @@ function report(error: unknown, io: Io, json: boolean): ExitCode {
   if (json) print(io, JSON.stringify(body))
   else {
     const details = body.error.details.map((detail) => `\n  ${detail.path}: ${detail.problem}`).join('')
-    io.err(`factory: ${visible(body.error.message + details)}\n`)
+    const hint = exit === EXIT.unreachable ? '\nIs it running? Start it with `factory up`; `factory doctor` tells what is wrong.' : ''
+    io.err(`factory: ${visible(body.error.message + details + hint)}\n`)
   }
   return exit
 }

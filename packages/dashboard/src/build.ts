@@ -1,6 +1,7 @@
 import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { NONCE_MARK } from './server/security.ts'
+import { withoutJsonSchema } from './server/without-json-schema.ts'
 import { sourceHash } from './server/source-hash.ts'
 
 /** Scripts of the first screen, gzipped, as people download them (the figure). */
@@ -24,6 +25,7 @@ export async function build(dist: string): Promise<BuildResult> {
       minify: true,
       splitting: true,
       metafile: true,
+      plugins: [withoutJsonSchema],
       publicPath: '/',
       naming: { entry: 'assets/[name]-[hash].[ext]', chunk: 'assets/[name]-[hash].[ext]', asset: 'assets/[name]-[hash].[ext]' },
       define: { 'process.env.NODE_ENV': '"production"' },

@@ -89,9 +89,9 @@ describeWith(['chromium'], 'the page in a browser', () => {
   test('survives a restart of the orchestrator and goes on behind the last event', async () => {
     await open()
     const port = Number(new URL(stub.url).port)
-    const asked = page.waitForRequest((request) => request.url().includes('/api/queue'))
+    const answered = page.waitForResponse((response) => response.url().includes('/api/queue'))
     stub.emit(anEvent(Date.now(), { id: '77' }))
-    await asked
+    await answered
     await stub.stop()
     await page.getByText(/Reconnecting · showing data of \d+ s ago/).waitFor()
     expect(await page.getByText('Iteration 2 of 12').isVisible()).toBe(true)

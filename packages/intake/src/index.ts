@@ -14,7 +14,7 @@ export type { Overrides } from './context.ts'
 export type Intake = { url: string; stop(): Promise<void> }
 
 /** How long a graceful stop waits for what is under way: everything can be repeated. */
-const STOP_MS = 5000
+const STOP_MS = 2000
 
 /** Starts intake: polls, webhooks, and reporting back. */
 export async function start(config: Config, overrides: Overrides = {}): Promise<Intake> {

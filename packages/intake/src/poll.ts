@@ -42,14 +42,14 @@ export async function watchRepo(ctx: Context, configured: string, changed: Chang
 }
 
 /** One look at a repository: labelled issues, and issues of active items that lost their labels or were closed. */
-export async function pollRepo(ctx: Context, configured: string, settled: Settled, changed: Changed, signal: AbortSignal): Promise<void> {
+async function pollRepo(ctx: Context, configured: string, settled: Settled, changed: Changed, signal: AbortSignal): Promise<void> {
   const status = ctx.board.repo(configured)
   const repo = await ctx.read.canonicalName(configured)
   ctx.watched.set(configured.toLowerCase(), repo).set(repo.toLowerCase(), repo)
 
   // Items before issues, for the same reason as in reconcile().
   const active = new Map((await activeItems(ctx, repo)).map((item) => [item.sourceId, item]))
-  const rules = await ctx.read.labelRules(repo)
+  const rules = await ctx.read.readLabelRules(repo)
   status.factoryYml = rules.problem
   const { working, needsInfo } = ctx.labels
   // The state labels are listed only while there is work: their issues may be edited, answered or stopped.

@@ -1,5 +1,6 @@
 import { createGithub, githubCredential } from '@factory/github'
 import { ConfigError, type Logger } from '@factory/shared'
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createDockerRuntime } from './adapters/docker-runtime/index.ts'
@@ -85,8 +86,17 @@ function processRuntime(config: Config, log: Logger): WorkerRuntime {
     gatewayUrl: config.GATEWAY_URL,
     claudeBin: config.CLAUDE_BIN,
     ralphCommand: `${process.execPath} ${main('ralph')}`,
-    path: `${dirname(process.execPath)}:${config.PATH}`,
+    path: `${bunDirectory(config)}:${config.PATH}`,
   })
+}
+
+/** Repositories may call `bun` in their checks, as they can in our image; our own binary's file may have another name. */
+function bunDirectory(config: Config): string {
+  const directory = join(resolve(config.DATA_DIR), 'bin')
+  mkdirSync(directory, { recursive: true })
+  rmSync(join(directory, 'bun'), { force: true })
+  symlinkSync(process.execPath, join(directory, 'bun'))
+  return directory
 }
 
 function buildForge(config: Config, log: Logger) {

@@ -21,7 +21,7 @@ export const command: Command = {
     const answer = await (await client()).call('listWork', { query })
     if (answer.items.length === 0) return { json: answer, text: 'No such items. Ask for work: factory work add --repo OWNER/NAME --description TEXT' }
     const table = renderTable(
-      [{ head: 'ID', right: true }, { head: 'STATUS' }, { head: 'PRIO' }, { head: 'REPO', flexible: true }, { head: 'TITLE', flexible: true }, { head: 'PR' }, { head: 'COST', right: true }, { head: 'AGE', right: true }],
+      [{ head: 'ID', right: true }, { head: 'STATUS' }, { head: 'PRIO', optional: true }, { head: 'REPO', flexible: true }, { head: 'TITLE', flexible: true }, { head: 'PR' }, { head: 'COST', right: true, optional: true }, { head: 'AGE', right: true, optional: true }],
       answer.items.map((item) => [
         String(item.id),
         { text: WORK_WORD[item.status][0], tone: WORK_WORD[item.status][1] },

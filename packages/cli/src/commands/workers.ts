@@ -15,7 +15,7 @@ export const command: Command = {
     return {
       json: answer,
       text: renderTable(
-        [{ head: 'ID', right: true }, { head: 'ITEM', right: true }, { head: 'KIND' }, { head: 'STATUS' }, { head: 'ITER', right: true }, { head: 'TASKS', right: true }, { head: 'COST', right: true }, { head: 'BEAT', right: true }, { head: 'TITLE', flexible: true }, { head: 'DOING', flexible: true }],
+        [{ head: 'ID', right: true }, { head: 'ITEM', right: true }, { head: 'KIND' }, { head: 'STATUS' }, { head: 'ITER', right: true }, { head: 'TASKS', right: true, optional: true }, { head: 'COST', right: true, optional: true }, { head: 'BEAT', right: true }, { head: 'TITLE', flexible: true }, { head: 'DOING', flexible: true }],
         answer.workers.map((run) => [
           String(run.id),
           String(run.itemId),

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { describeWith, need } from '@factory/rehearsal/testing'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkBun } from './checks/bun.ts'
@@ -82,7 +82,8 @@ describe('programs', () => {
     const folder = await aFolder()
     const make = async (body: string) => {
       const path = join(folder, 'claude')
-      await Bun.write(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 })
+      await Bun.write(path, `#!/bin/sh\n${body}\n`)
+      await chmod(path, 0o755)
       return examined({ CLAUDE_BIN: path })
     }
     expect(await checkClaude(examined({ CLAUDE_BIN: '/nonexistent/claude' }))).toMatchObject({ status: 'fail' })

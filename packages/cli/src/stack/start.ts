@@ -14,8 +14,6 @@ export type StackOptions = {
   env: Record<string, string>
   /** Working directory of the services (Bun reads an `.env` there). */
   cwd: string
-  /** Without it intake is not started (nothing to watch). */
-  intake: boolean
   onLine?: ((line: string) => void) | undefined
   /** Told when a service ended by itself and is started again. */
   onRestart?: ((name: string, code: number) => void) | undefined
@@ -24,6 +22,8 @@ export type StackOptions = {
 export type Stack = {
   urls: Record<keyof Ports, string>
   token: string
+  /** Of the process that serves now; for tests that end one from outside. */
+  pid(name: keyof Ports): number
   stop(): Promise<void>
 }
 
@@ -69,8 +69,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await keep('orchestrator')
     const token = env.FACTORY_TOKEN ?? readToken(dataDir)
     const shared = { FACTORY_TOKEN: token }
-    await Promise.all([keep('gateway', shared), keep('dashboard', shared), ...(options.intake ? [keep('intake', shared)] : [])])
-    return { urls, token, stop: () => stopAll(kept) }
+    await Promise.all([keep('gateway', shared), keep('dashboard', shared), keep('intake', shared)])
+    const pid = (name: keyof Ports) => kept.find((one) => one.name === name)?.pid() ?? 0
+    return { urls, token, pid, stop: () => stopAll(kept) }
   } catch (error) {
     await stopAll(kept)
     throw error
@@ -85,7 +86,7 @@ async function stopAll(kept: readonly Kept[]): Promise<void> {
   await Promise.all(kept.filter((one) => one.name === 'gateway').map((one) => one.stop()))
 }
 
-type Kept = { name: string; ready: Promise<void>; stop(): Promise<void> }
+type Kept = { name: string; ready: Promise<void>; pid(): number; stop(): Promise<void> }
 
 function keepRunning(name: keyof Ports, env: Record<string, string>, url: string, options: StackOptions): Kept {
   let stopping = false
@@ -126,6 +127,7 @@ function keepRunning(name: keyof Ports, env: Record<string, string>, url: string
   return {
     name,
     ready,
+    pid: () => child.pid,
     async stop() {
       stopping = true
       await child.stop(STOP_MS)

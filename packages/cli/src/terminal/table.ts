@@ -7,6 +7,8 @@ export type Column = {
   /** Gives up width when the table is too wide; columns without it keep theirs. */
   flexible?: boolean
   right?: boolean
+  /** Left out, the last one first, when a narrow terminal has no room for it. */
+  optional?: boolean
 }
 
 const GAP = 2
@@ -15,6 +17,8 @@ const LEAST = 8
 
 /** Rows as aligned columns within `width`. Cells are made safe for a terminal here, once for all. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly Cell[])[], width: number, style: Style): string {
+  const spare = columns.findLastIndex((column) => column.optional)
+  if (spare !== -1 && leastWidth(columns, rows) > width) return renderTable(columns.toSpliced(spare, 1), rows.map((row) => row.toSpliced(spare, 1)), width, style)
   const clean = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? { text: visibleLine(cell), tone: 'plain' as const } : { ...cell, text: visibleLine(cell.text) })))
   const wanted = columns.map((column, index) => Math.max(textWidth(column.head), ...clean.map((row) => textWidth(row[index]?.text ?? ''))))
   const widths = fit(columns, wanted, width)
@@ -31,6 +35,15 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
       .join(' '.repeat(GAP))
       .trimEnd()
   return [line(columns.map((column) => ({ text: column.head, tone: 'quiet' }))), ...clean.map(line)].join('\n')
+}
+
+function leastWidth(columns: readonly Column[], rows: readonly (readonly Cell[])[]): number {
+  const widest = (index: number) => Math.max(textWidth(columns[index]?.head ?? ''), ...rows.map((row) => textWidth(visibleLine(plainText(row[index])))))
+  return columns.reduce((sum, column, index) => sum + (column.flexible ? Math.min(LEAST, widest(index)) : widest(index)), GAP * (columns.length - 1))
+}
+
+function plainText(cell: Cell | undefined): string {
+  return cell === undefined ? '' : typeof cell === 'string' ? cell : cell.text
 }
 
 /** Takes what is too much from the widest flexible column, again and again, until the line fits. */

@@ -44,6 +44,12 @@ describe('following the stream', () => {
     expect(seen.connections.map((connection) => connection.state)).toEqual(['connecting', 'live', 'reconnecting', 'live', 'reconnecting', 'reconnecting'])
   })
 
+  test('an id that the server does not take is given up, not repeated for ever', async () => {
+    const seen = await follow([() => stream('id: 5\ndata: a\n\n'), () => new Response('', { status: 400 }), () => stream('data: b\n\n')])
+    expect(seen.lastIds).toEqual([null, '5', null, null])
+    expect(seen.events).toEqual(['a', 'b'])
+  })
+
   test('a refused token ends it: trying again would not help', async () => {
     const seen = await follow([() => new Response('', { status: 401 }), () => stream('data: never\n\n')])
     expect(seen.connections.at(-1)).toEqual({ state: 'refused' })

@@ -54,6 +54,8 @@ export async function followEvents(options: LiveOptions): Promise<void> {
         signal: AbortSignal.any([options.signal, silence.signal]),
       })
       if (answer.status === 401 || answer.status === 403) return options.onConnection({ state: 'refused' })
+      // An id of another database, say: going on from here is right, since a reconnection asks for everything anew.
+      if (answer.status === 400) lastId = null
       if (!answer.ok || !answer.body) throw new Error(`the orchestrator answered ${answer.status}`)
       attempt = 0
       heard = lastLife = options.now()

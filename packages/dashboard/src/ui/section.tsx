@@ -1,5 +1,6 @@
-import { Alert, Button } from '@mantine/core'
+import { Button } from '@mantine/core'
 import type { ReactNode } from 'react'
+import { Notice } from './notice.tsx'
 import { problem } from './problem.ts'
 
 type Loaded<T> = { data: T | undefined; error: Error | null; refetch(): unknown }
@@ -25,14 +26,14 @@ export function Section<T>({ title, aside, query, children }: { title: string; a
 export function Problem({ error, retry }: { error: Error; retry?: () => void }) {
   const { what, fix } = problem(error)
   return (
-    <Alert color="red" variant="light" title={what} role="alert" className="problem">
+    <Notice tone="bad" title={what} urgent>
       <p>{fix}</p>
       {retry && (
         <Button size="xs" variant="default" onClick={retry}>
           Try again
         </Button>
       )}
-    </Alert>
+    </Notice>
   )
 }
 

@@ -19,7 +19,25 @@ export function createReader({ octokit }: Pick<Github, 'octokit'>) {
   const names = createConditional<string>()
   const files = createConditional<string | null>()
 
-  return {
+  const rules = new Map<string, LabelRules>()
+
+  const loadRules = async (repo: string): Promise<LabelRules> => {
+    try {
+      const { data } = await files.get(repo, async (headers) => {
+        const { data, headers: got } = await rest.repos.getContent({ ...split(repo), path: '.factory.yml', headers })
+        return { data: !Array.isArray(data) && data.type === 'file' && 'content' in data ? Buffer.from(data.content, 'base64').toString('utf8') : null, headers: got }
+      })
+      return data === null ? NO_RULES : readRules(data)
+    } catch (error) {
+      const { code, message } = explainGithubError(error)
+      if (code === 'repository_not_found') return NO_RULES
+      // Issues can be watched without the right to read files.
+      if (code === 'repository_forbidden') return { ...NO_RULES, problem: `.factory.yml: ${message}` }
+      throw error
+    }
+  }
+
+  const reader = {
     /** The repository's name as GitHub spells it now: renames and capitals must not make two items of one issue. */
     async canonicalName(repo: string): Promise<string> {
       const answer = await names.get(repo, async (headers) => {
@@ -84,24 +102,27 @@ export function createReader({ octokit }: Pick<Github, 'octokit'>) {
       return last
     },
 
-    /** From the default branch only. A file that cannot be read has no rules, and says why. */
+    /** The rules as last read, at most one poll ago: reports and deliveries need not ask each time. */
     async labelRules(repo: string): Promise<LabelRules> {
-      const answer = await files.get(repo, async (headers) => {
-        try {
-          const { data, headers: got } = await rest.repos.getContent({ ...split(repo), path: '.factory.yml', headers })
-          const text = !Array.isArray(data) && data.type === 'file' && 'content' in data ? Buffer.from(data.content, 'base64').toString('utf8') : null
-          return { data: text, headers: got }
-        } catch (error) {
-          if (explainGithubError(error).code === 'repository_not_found') return { data: null, headers: {} }
-          throw error
-        }
-      })
-      if (answer.data === null) return { triggers: [], priorities: {}, problem: null }
-      const parsed = parseFactoryYml(answer.data)
-      if (!parsed.ok) return { triggers: [], priorities: {}, problem: renderFactoryYmlProblems(parsed.problems) }
-      return { triggers: parsed.config.labels?.trigger ?? [], priorities: parsed.config.labels?.priority ?? {}, problem: null }
+      return rules.get(repo) ?? reader.readLabelRules(repo)
+    },
+
+    /** From the default branch only. A file that cannot be read has no rules, and says why. */
+    async readLabelRules(repo: string): Promise<LabelRules> {
+      const found = await loadRules(repo)
+      rules.set(repo, found)
+      return found
     },
   }
+  return reader
+}
+
+const NO_RULES: LabelRules = { triggers: [], priorities: {}, problem: null }
+
+function readRules(text: string): LabelRules {
+  const parsed = parseFactoryYml(text)
+  if (!parsed.ok) return { ...NO_RULES, problem: renderFactoryYmlProblems(parsed.problems) }
+  return { triggers: parsed.config.labels?.trigger ?? [], priorities: parsed.config.labels?.priority ?? {}, problem: null }
 }
 
 export function split(repo: string): { owner: string; repo: string } {

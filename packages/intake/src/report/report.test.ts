@@ -76,6 +76,14 @@ describe('renderReport', () => {
     expect(advice('something new', labels)).toContain('ai-factory:failed')
   })
 
+  test('shows how a failed check ended, and how to stop work under way', () => {
+    const failed = { ...check('bun test', 1), outputTail: 'expected 2, got 3\n```\n@ada' }
+    const { comment } = renderReport(item({ status: 'failed', evidence: { ...evidence, passed: false, head: [failed] } }), options)
+    expect(comment).toContain('````text\nexpected 2, got 3\n```\n@ada\n````')
+    expect(comment).not.toContain('to stop it')
+    expect(renderReport(item(), options).comment).toContain('to stop it, close the issue or take off `ai-factory:working`')
+  })
+
   test('asks the question, with its text made harmless', () => {
     const { comment } = renderReport(item({ status: 'needs_input', question: 'Is it @ada?\nSee #12 <img src=x>' }), options)
     expect(comment).toContain('> Is it')

@@ -118,7 +118,13 @@ function evidence(report: VerifyReport | null): string {
   const { files, insertions, deletions } = report.diff
   const findings = report.findings.slice(0, 20).map((finding) => `- ${finding.blocking ? '**blocks**' : 'note'}: ${neutralLine(finding.message, 300)}`)
   const verdict = `${report.passed ? 'Verified' : 'Not verified'} in a clean checkout: ${neutralLine(report.reason, 500)}`
-  return [verdict, table, `${files} files changed, ${insertions} lines added, ${deletions} removed.`, findings.join('\n')].filter(Boolean).join('\n\n')
+  const outputs = report.head.filter((check) => check.exitCode !== 0 && check.outputTail.trim()).slice(0, 3)
+  const tails = outputs.map((check) => `<details><summary>How ${neutralLine(check.command, 100)} ended</summary>\n\n${block(check.outputTail)}\n\n</details>`)
+  return [verdict, table, `${plural(files, 'file')} changed, ${plural(insertions, 'line')} added, ${deletions} removed.`, findings.join('\n'), ...tails].filter(Boolean).join('\n\n')
+}
+
+function plural(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`
 }
 
 function failure(item: WorkItem): string {
@@ -128,14 +134,15 @@ function failure(item: WorkItem): string {
   return long ? `Why: ${code(reason)}\n\n${block(message)}` : `Why: ${neutralLine(message, 300)} (${code(reason)})`
 }
 
-function footer(item: WorkItem, { dashboardUrl }: ReportOptions): string[] {
+function footer(item: WorkItem, { labels, dashboardUrl }: ReportOptions): string[] {
   const { iterations, costUsd } = item.usage
   const facts = [
     `priority ${item.priority}`,
     item.attempts > 1 ? `attempt ${item.attempts} of ${item.maxAttempts}` : '',
-    iterations > 0 ? `${iterations} ${iterations === 1 ? 'iteration' : 'iterations'}` : '',
+    iterations > 0 ? plural(iterations, 'iteration') : '',
     costUsd > 0 ? `$${costUsd.toFixed(2)}` : '',
     dashboardUrl ? `[details](${dashboardUrl.replace(/\/$/, '')}/items/${item.id})` : '',
+    LABEL_FOR[item.status] === 'working' ? `to stop it, close the issue or take off \`${labels.working}\`` : '',
   ].filter(Boolean)
   return [`<sub>Work item ${item.id} · ${facts.join(' · ')}</sub>`]
 }

@@ -38,6 +38,12 @@ test('any namespace of refs can be pushed, listed, fetched and deleted', async (
   expect((await s.octokit.git.listMatchingRefs({ owner: 'ada', repo: 'shop', ref: 'factory' })).data).toEqual([])
 })
 
+test('protocol 2 is spoken with who asks for it', async () => {
+  const { url, headers } = { url: `${s.forge.url}/ada/shop.git/info/refs?service=git-upload-pack`, headers: { authorization: `Basic ${btoa('x:ghp_thebotstoken')}` } }
+  expect(await (await fetch(url, { headers: { ...headers, 'git-protocol': 'version=2' } })).text()).toContain('version 2')
+  expect(await (await fetch(url, { headers })).text()).not.toContain('version 2')
+})
+
 test('a large push and a compressed request body arrive whole', async () => {
   await s.git(s.dir, 'clone', '--quiet', s.remote('ada/shop'), 'one')
   const one = join(s.dir, 'one')

@@ -38,6 +38,10 @@ const events = async () => {
   return got.map(({ event, payload }) => (typeof payload['action'] === 'string' ? `${event}.${payload['action']}` : event)).sort()
 }
 
+test("signatures are GitHub's: its own example", () => {
+  expect(sign("It's a Secret to Everybody", 'Hello, World!')).toBe('sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17')
+})
+
 test('every delivery is signed and carries issue, label, repository and sender', async () => {
   s.forge.openIssue('ada/shop', 'ada', { title: 'Wanted', labels: ['bug'] })
   s.forge.label('ada/shop', 1, 'mallory', 'ai-factory')

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { fail, ok, skipped, warn, type Finding } from '../finding.ts'
-import { limit, reason, type Examined } from '../examined.ts'
+import { limit, LOCAL_MS, reason, type Examined } from '../examined.ts'
 
 type Service = { name: string; url: string; port: number; variable: string }
 
@@ -18,7 +18,7 @@ export function services({ env, config }: Pick<Examined, 'env' | 'config'>): Ser
 export async function checkService(service: Service): Promise<Finding> {
   const { name, url, port, variable } = service
   try {
-    const answer = await fetch(`${url}/health`, { signal: limit(), redirect: 'manual' })
+    const answer = await fetch(`${url}/health`, { signal: limit(LOCAL_MS), redirect: 'manual' })
     const ours = answer.headers.get('content-type')?.includes('json') === true
     if (!ours) return fail(name, `${url} is taken by something else (it answers /health with ${answer.status})`, `Stop it, or set ${variable} to a free port`)
     return answer.ok ? ok(name, `is healthy at ${url}`) : fail(name, `says that it is not healthy (${answer.status})`, "See the service's log")
@@ -33,7 +33,7 @@ export async function checkService(service: Service): Promise<Finding> {
 export async function checkReady(url: string): Promise<Finding> {
   const name = 'orchestrator ready'
   try {
-    const answer = await fetch(`${url}/ready`, { signal: limit() })
+    const answer = await fetch(`${url}/ready`, { signal: limit(LOCAL_MS) })
     if (answer.ok) return ok(name, 'database, locks and runtime answer')
     return fail(name, `waits: ${(await answer.text()).slice(0, 300)}`, 'Mend what it names; it goes on by itself')
   } catch {

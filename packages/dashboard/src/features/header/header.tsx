@@ -1,4 +1,4 @@
-import { ActionIcon, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import { Button, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
 import { useFactory } from '../../data/factory.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import { follow } from '../../ui/route.ts'
@@ -19,12 +19,12 @@ export function Header() {
       </a>
       <Freshness connection={connection} />
       <span className="header-buttons">
-        <ActionIcon variant="default" aria-label={`Change to ${other} colours`} title={`Change to ${other} colours`} onClick={() => setColorScheme(other)}>
+        <Button variant="default" size="xs" px={8} aria-label={`Change to ${other} colours`} title={`Change to ${other} colours`} onClick={() => setColorScheme(other)}>
           <Icon name={scheme === 'dark' ? 'sun' : 'moon'} />
-        </ActionIcon>
-        <ActionIcon variant="default" aria-label="Sign out" title="Sign out" onClick={signOut}>
+        </Button>
+        <Button variant="default" size="xs" px={8} aria-label="Sign out" title="Sign out" onClick={signOut}>
           <Icon name="out" />
-        </ActionIcon>
+        </Button>
       </span>
     </header>
   )

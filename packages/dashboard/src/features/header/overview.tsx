@@ -1,9 +1,10 @@
-import { Alert, Progress } from '@mantine/core'
 import { PRIORITIES, type FactoryStatus } from '@factory/shared'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { useFactory } from '../../data/factory.tsx'
 import { statusQuery } from '../../data/queries.ts'
+import { Meter } from '../../ui/meter.tsx'
+import { Notice } from '../../ui/notice.tsx'
 import { Problem } from '../../ui/section.tsx'
 import { duration, money, until } from '../../ui/time.ts'
 import { useNow } from '../../ui/use-now.ts'
@@ -23,9 +24,9 @@ export function Overview() {
       {data.parts
         .filter((part) => !part.ok)
         .map((part) => (
-          <Alert key={part.name} color="red" variant="light" role="alert" title={`${part.name} is not well`}>
+          <Notice key={part.name} tone="bad" urgent title={`${part.name} is not well`}>
             {part.detail}. Run <code>factory doctor</code> to see how to mend it.
-          </Alert>
+          </Notice>
         ))}
       <div className="tiles">
         <Tile title="Workers" figure={String(data.workers.active)} of={`of ${data.workers.allowed}`} used={data.workers.active} all={data.workers.allowed}>
@@ -58,7 +59,7 @@ function Tile({ title, figure, of, used, all, children }: { title: string; figur
       <p className="tile-figure">
         <strong>{figure}</strong> <span>{of}</span>
       </p>
-      {used !== undefined && all !== undefined && <Progress value={all > 0 ? Math.min(100, (100 * used) / all) : 0} size={5} color={all > 0 && used >= all ? 'orange' : 'blue'} aria-hidden />}
+      {used !== undefined && all !== undefined && <Meter used={used} all={all} warn={used >= all} />}
       <p className="tile-note">{children}</p>
     </div>
   )

@@ -1,4 +1,3 @@
-import { Alert, Anchor } from '@mantine/core'
 import { isTerminalWork, type WorkDetail, type WorkItem } from '@factory/shared'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
@@ -6,12 +5,13 @@ import { useFactory } from '../../data/factory.tsx'
 import { itemQuery } from '../../data/queries.ts'
 import { Ago } from '../../ui/ago.tsx'
 import { Confirm } from '../../ui/confirm.tsx'
+import { ExternalLink } from '../../ui/external-link.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import { follow } from '../../ui/route.ts'
+import { Notice } from '../../ui/notice.tsx'
 import { Problem, Section } from '../../ui/section.tsx'
 import { State } from '../../ui/state.tsx'
 import { money, until } from '../../ui/time.ts'
-import { webUrl } from '../../ui/web-url.ts'
 import { PRIORITY_LOOK, WAIT_WORD, WORK_LOOK } from '../../ui/words.ts'
 import { Evidence } from './evidence.tsx'
 import { Log } from './log.tsx'
@@ -74,29 +74,19 @@ function Body({ detail, query }: { detail: WorkDetail; query: { error: Error | n
 function Head({ item }: { item: WorkItem }) {
   const { client } = useFactory()
   const queryClient = useQueryClient()
-  const source = webUrl(item.sourceUrl)
-  const pull = webUrl(item.pull?.url)
   const act = (name: 'cancelWork' | 'retryWork') => async (reason: string) => {
     await client.call(name, { params: { id: item.id }, body: reason ? { reason } : {} })
     await queryClient.invalidateQueries()
   }
-  const retryable = item.status === 'failed' || item.status === 'cancelled' || item.status === 'needs_input'
+  const retryable = item.status === 'failed' || item.status === 'cancelled' || item.status === 'needs_input' || item.status === 'awaiting_approval'
   return (
     <div className="item-head">
       <h1>{item.title}</h1>
       <p className="facts">
         <State look={WORK_LOOK[item.status]} />
         <State look={PRIORITY_LOOK[item.priority]} />
-        {item.pull && pull && (
-          <Anchor href={pull} target="_blank" rel="noreferrer noopener">
-            PR #{item.pull.number} <Icon name="link" size={12} />
-          </Anchor>
-        )}
-        {source && (
-          <Anchor href={source} target="_blank" rel="noreferrer noopener">
-            {item.source} {item.sourceId} <Icon name="link" size={12} />
-          </Anchor>
-        )}
+        {item.pull && <ExternalLink url={item.pull.url}>{`PR #${item.pull.number}`}</ExternalLink>}
+        <ExternalLink url={item.sourceUrl}>{`${item.source} ${item.sourceId}`}</ExternalLink>
       </p>
       <p className="quiet">
         Item {item.id} · {item.repo}
@@ -122,20 +112,20 @@ function Notices({ item }: { item: WorkItem }) {
   return (
     <>
       {item.question && (
-        <Alert color="yellow" variant="light" title="The factory asks">
+        <Notice tone="wait" title="The factory asks">
           <p className="pre">{item.question}</p>
           <p>Answer on the issue, or edit it; then retry.</p>
-        </Alert>
+        </Notice>
       )}
       {item.failure && (
-        <Alert color="red" variant="light" title={`Gave up: ${item.failure.code.replaceAll('_', ' ')}`}>
+        <Notice tone="bad" title={`Gave up: ${item.failure.code.replaceAll('_', ' ')}`}>
           <p className="pre">{item.failure.message}</p>
-        </Alert>
+        </Notice>
       )}
       {item.waiting && (
-        <Alert color="gray" variant="light" title={item.waiting.message || WAIT_WORD[item.waiting.code]}>
+        <Notice tone="info" title={item.waiting.message || WAIT_WORD[item.waiting.code]}>
           {item.waiting.until ? `Until ${until(item.waiting.until, Date.now())}. It goes on by itself.` : 'It goes on by itself.'}
-        </Alert>
+        </Notice>
       )}
     </>
   )

@@ -1,7 +1,8 @@
-import { Alert, Button, PasswordInput } from '@mantine/core'
+import { Button, PasswordInput } from '@mantine/core'
 import { createClient } from '@factory/orchestrator/client'
 import { FactoryError } from '@factory/shared'
 import { useState, type SyntheticEvent } from 'react'
+import { Notice } from '../../ui/notice.tsx'
 import { Problem } from '../../ui/section.tsx'
 
 /** Asks for the token and tries it before it is kept. */
@@ -31,9 +32,9 @@ export default function Login({ refused, onToken }: { refused: boolean; onToken(
         <img src="/favicon.svg" alt="" width={28} height={28} /> Factory
       </h1>
       {refused && !error && (
-        <Alert color="yellow" variant="light" role="alert" title="You were signed out">
+        <Notice tone="wait" urgent title="You were signed out">
           The orchestrator no longer accepts the token of this tab.
-        </Alert>
+        </Notice>
       )}
       <form onSubmit={submit}>
         <PasswordInput label="Token" description="FACTORY_TOKEN, or the one printed on the first start (also in .factory/token)" value={token} onChange={(event) => setToken(event.currentTarget.value)} autoFocus autoComplete="current-password" required />
@@ -51,8 +52,8 @@ function LoginProblem({ error }: { error: Error }) {
   const wrong = error instanceof FactoryError && (error.code === 'unauthorized' || error.code === 'forbidden')
   if (!wrong) return <Problem error={error} />
   return (
-    <Alert color="red" variant="light" role="alert" title="The orchestrator does not accept this token">
+    <Notice tone="bad" urgent title="The orchestrator does not accept this token">
       Copy it again: the whole line, without quotes.
-    </Alert>
+    </Notice>
   )
 }

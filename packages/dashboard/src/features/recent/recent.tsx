@@ -1,11 +1,10 @@
-import { Anchor } from '@mantine/core'
 import type { WorkSummary } from '@factory/shared'
 import { useQuery } from '@tanstack/react-query'
 import { useFactory } from '../../data/factory.tsx'
 import { recentQuery } from '../../data/queries.ts'
 import { Ago } from '../../ui/ago.tsx'
 import { Icon } from '../../ui/icon.tsx'
-import { webUrl } from '../../ui/web-url.ts'
+import { ExternalLink } from '../../ui/external-link.tsx'
 import { follow } from '../../ui/route.ts'
 import { Empty, Section } from '../../ui/section.tsx'
 import { State } from '../../ui/state.tsx'
@@ -33,7 +32,6 @@ export function Recent() {
 }
 
 function Row({ item }: { item: WorkSummary }) {
-  const pull = webUrl(item.pull?.url)
   const evidence = evidenceOf(item)
   return (
     <li className="row">
@@ -45,11 +43,7 @@ function Row({ item }: { item: WorkSummary }) {
           {item.repo} · <Ago at={item.updatedAt} every={10_000} /> · {money(item.usage.costUsd)} · {item.usage.iterations} {item.usage.iterations === 1 ? 'iteration' : 'iterations'}
         </p>
         <p className="facts">
-          {item.pull && pull && (
-            <Anchor href={pull} target="_blank" rel="noreferrer noopener">
-              PR #{item.pull.number} <Icon name="link" size={12} />
-            </Anchor>
-          )}
+          {item.pull && <ExternalLink url={item.pull.url}>{`PR #${item.pull.number}`}</ExternalLink>}
           {evidence && (
             <span className={`evidence evidence-${evidence}`}>
               <Icon name={evidence === 'passed' ? 'check' : 'cross'} size={12} /> evidence {evidence}

@@ -1,9 +1,9 @@
-import { Progress } from '@mantine/core'
 import type { Run } from '@factory/shared'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useFactory } from '../../data/factory.tsx'
 import { workersQuery } from '../../data/queries.ts'
 import { Confirm } from '../../ui/confirm.tsx'
+import { Meter } from '../../ui/meter.tsx'
 import { follow } from '../../ui/route.ts'
 import { Empty, Section } from '../../ui/section.tsx'
 import { State } from '../../ui/state.tsx'
@@ -67,7 +67,7 @@ function Worker({ run }: { run: Run }) {
               )}
               {progress.maxIterations === 0 && progress.tasksTotal === 0 && <span>Step: {progress.step}</span>}
             </p>
-            {progress.tasksTotal > 0 && <Progress value={(100 * progress.tasksDone) / progress.tasksTotal} size={4} aria-hidden />}
+            {progress.tasksTotal > 0 && <Meter used={progress.tasksDone} all={progress.tasksTotal} />}
             {progress.task && <p className="task">{progress.task}</p>}
             {progress.activity && <p className="activity">{progress.activity}</p>}
           </>

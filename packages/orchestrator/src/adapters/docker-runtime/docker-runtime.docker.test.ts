@@ -126,7 +126,7 @@ describeWith(['docker', 'worker-image'], 'workers in Docker', () => {
 })
 
 describe('an engine that does not answer', () => {
-  const at = (socketPath: string) => createDockerRuntime({ instance: 'silent', workerImage: 'x', workerSocketSource: directory, logger, socketPath, callTimeoutMs: 200 })
+  const at = (socketPath: string) => createDockerRuntime({ instance: 'silent', workerImage: 'x', workerSocketSource: directory, logger, dockerHost: `unix://${socketPath}`, callTimeoutMs: 200 })
 
   async function expectAway(socketPath: string): Promise<void> {
     const runtime = at(socketPath)

@@ -1,6 +1,16 @@
-import type Docker from 'dockerode'
+import Docker from 'dockerode'
 import { z } from 'zod'
 import { StartError } from '../../ports/worker-runtime.ts'
+
+/** @throws Error when the address is none of an engine */
+export function connectEngine(dockerHost: string | undefined): Docker {
+  // The library's own defaults: DOCKER_HOST, DOCKER_CERT_PATH, the usual sockets.
+  if (!dockerHost) return new Docker()
+  const url = new URL(dockerHost)
+  if (url.protocol === 'unix:') return new Docker({ socketPath: url.pathname })
+  if (url.protocol !== 'tcp:') throw new Error(`DOCKER_HOST is ${dockerHost}: it must be unix:///path or tcp://host:port`)
+  return new Docker({ host: url.hostname, port: Number(url.port || 2375) })
+}
 
 const EngineAnswer = z.object({
   statusCode: z.number(),

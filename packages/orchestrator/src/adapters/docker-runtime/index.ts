@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises'
-import Docker from 'dockerode'
 import { StartError, type WorkerRuntime, type WorkerSpec, type WorkerState } from '../../ports/worker-runtime.ts'
 import { cacheVolume, containerName, containerOptions } from './container-options.ts'
-import { bounded, isGone, pull, refusal, startError } from './engine.ts'
+import { bounded, connectEngine, isGone, pull, refusal, startError } from './engine.ts'
 import { demux, lastText } from '../worker-output.ts'
 import { LABELS, type DockerRuntimeOptions } from './options.ts'
 import { workerState } from './state.ts'
@@ -10,8 +9,8 @@ import { ensureCacheVolume, ensureToolsVolume } from './volumes.ts'
 
 export type { DockerRuntimeOptions } from './options.ts'
 
-/** Copying the tools or pulling an image is work, not silence. */
-const SLOW_MS = 600_000
+/** Pulling an image is work, not silence. */
+const PULL_MS = 600_000
 const DEFAULT_CALL_MS = 20_000
 const NAME_TAKEN_MS = 10_000
 
@@ -27,7 +26,7 @@ async function checkSocketDirectory({ workerSocketSource, logger }: DockerRuntim
 
 /** Workers in containers of a Docker engine. Rules for one container: container-options.ts. */
 export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntime {
-  const docker = new Docker(options.socketPath ? { socketPath: options.socketPath } : undefined)
+  const docker = connectEngine(options.dockerHost)
   const ms = options.callTimeoutMs ?? DEFAULT_CALL_MS
   const container = (name: string) => docker.getContainer(containerName(options.instance, name))
   const call = <T>(what: string, promise: Promise<T>, within = ms) => bounded(what, within, promise)
@@ -35,18 +34,17 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
   let tools: Promise<string> | null = null
   const caches = new Map<string, Promise<void>>()
 
-  /** Remembers a success, never a failure. */
+  /** Looked at for every start: the image may have been built anew, the volume thrown away. Starts at once share one look. */
   function toolsVolume(): Promise<string> {
-    tools ??= makeTools().catch((error: unknown) => {
+    tools ??= makeTools().finally(() => {
       tools = null
-      throw error
     })
     return tools
   }
 
   async function makeTools(): Promise<string> {
     await ensureImage(options.workerImage)
-    return ensureToolsVolume(docker, options.workerImage, SLOW_MS)
+    return ensureToolsVolume(docker, options.workerImage, ms)
   }
 
   async function ensureImage(image: string): Promise<void> {
@@ -55,7 +53,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
     } catch (error) {
       if (!isGone(error)) throw startError(error, image)
       options.logger.info({ image }, 'the image is not on the engine: pulling it')
-      await pull(docker, image, SLOW_MS)
+      await pull(docker, image, PULL_MS)
     }
   }
 
@@ -82,10 +80,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
   }
 
   /** Makes the container, or finds the one of that name. */
-  async function createOrFind(spec: WorkerSpec): Promise<{ made: boolean; found: WorkerState }> {
+  async function createOrFind(spec: WorkerSpec, volume: string): Promise<{ made: boolean; found: WorkerState }> {
     const deadline = Date.now() + NAME_TAKEN_MS
     for (;;) {
-      const made = await create(spec)
+      const made = await create(spec, volume)
       const found = await state(spec.name)
       if (found) return { made, found }
       // The engine reserves a name before it shows the container, and frees it only after a removal.
@@ -95,8 +93,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
   }
 
   /** true: made; false: the name is taken. */
-  async function create(spec: WorkerSpec): Promise<boolean> {
-    const make = async () => call(`create ${spec.name}`, docker.createContainer(containerOptions(spec, options, await toolsVolume())))
+  async function create(spec: WorkerSpec, volume: string): Promise<boolean> {
+    const make = () => call(`create ${spec.name}`, docker.createContainer(containerOptions(spec, options, volume)))
     try {
       await make()
       return true
@@ -112,9 +110,9 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
 
   async function run(spec: WorkerSpec): Promise<WorkerState> {
     if (!NAME.test(spec.name)) throw new StartError('start_failed', `"${spec.name}" cannot be a worker's name`, { permanent: true })
-    await toolsVolume()
+    const volume = await toolsVolume()
     await cache(spec.repo)
-    const { made, found } = await createOrFind(spec)
+    const { made, found } = await createOrFind(spec, volume)
     if (found.status !== 'created') return found
     try {
       await call(`start ${spec.name}`, container(spec.name).start(), Math.max(ms, 60_000))

@@ -10,8 +10,8 @@ export type DockerRuntimeOptions = {
   /** A bundle of certificate authorities on the host that workers shall trust instead of their image's. */
   workerCaFile?: string
   logger: Logger
-  /** Socket of the engine; without it DOCKER_HOST as dockerode reads it, else the usual socket. */
-  socketPath?: string
+  /** `unix:///path` or `tcp://host:port`; without it the usual socket. */
+  dockerHost?: string
   /** What a worker executes. Tests run something small. */
   command?: readonly string[]
   /** An engine that says nothing for this long counts as away. */

@@ -2,35 +2,62 @@ import type Docker from 'dockerode'
 import { bounded, isGone, refusal } from './engine.ts'
 import { PATHS } from './options.ts'
 
-type Filled = { docker: Docker; image: string; volume: string; target: string; ms: number }
+type Filled = { docker: Docker; image: string; volume: string; target: string; labels?: Record<string, string>; ms: number }
+
+/** By which scripts/build-images.sh finds tools that nobody uses any more. */
+const TOOLS_LABEL = { 'factory.tools': 'true' }
+
+/** Copying 350 MB is work, not silence. */
+const FILL_MS = 300_000
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 /**
  * Docker copies what an image has at the mount point (content, owner, mode) into an empty volume when
  * it CREATES a container; nothing needs to run for it.
  */
-const create = ({ docker, image, volume, target, ms }: Filled, name: string) =>
-  bounded(`create ${name}`, ms, docker.createContainer({ name, Image: image, Entrypoint: ['/bin/true'], HostConfig: { NetworkMode: 'none', Mounts: [{ Type: 'volume', Source: volume, Target: target }] } }))
+const create = ({ docker, image, volume, target, labels = {}, ms }: Filled, name: string) =>
+  bounded(
+    `create ${name}`,
+    ms,
+    docker.createContainer({
+      name,
+      Image: image,
+      Entrypoint: ['/bin/true'],
+      Labels: labels,
+      HostConfig: { NetworkMode: 'none', Mounts: [{ Type: 'volume', Source: volume, Target: target, VolumeOptions: { NoCopy: false, Labels: labels, DriverConfig: { Name: 'local', Options: {} } } }] },
+    }),
+  )
+
+async function exists(what: string, ms: number, look: Promise<unknown>): Promise<boolean> {
+  try {
+    await bounded(`inspect ${what}`, ms, look)
+    return true
+  } catch (error) {
+    if (isGone(error)) return false
+    throw error
+  }
+}
 
 /**
- * A volume with the image's tools, made once per image id, and its name. The container that filled it
- * is kept: the engine registers a container only after the copy, so its presence proves that the copy
+ * A volume with the image's tools, filled once per image id, and its name. The container that filled
+ * it is kept: the engine shows a container only after the copy, so its presence proves that the copy
  * is whole, and it keeps both image and volume safe from a prune.
  */
 export async function ensureToolsVolume(docker: Docker, image: string, ms: number): Promise<string> {
   const { Id } = await bounded(`inspect ${image}`, ms, docker.getImage(image).inspect())
   const volume = `factory-tools-${Id.replace(/^sha256:/, '').slice(0, 12)}`
-  try {
-    await bounded(`inspect ${volume}`, ms, docker.getContainer(volume).inspect())
-    return volume
-  } catch (error) {
-    if (!isGone(error)) throw error
-  }
-  await dropHalfFilled(docker, volume, ms)
-  try {
-    await create({ docker, image: Id, volume, target: PATHS.tools, ms }, volume)
-  } catch (error) {
-    // Somebody else filled it at the same time.
-    if (refusal(error)?.status !== 409) throw error
+  const deadline = Date.now() + FILL_MS
+  while (!(await exists(volume, ms, docker.getContainer(volume).inspect()))) {
+    if (Date.now() > deadline) throw new Error(`the tools of ${image} could not be copied into volume ${volume}`)
+    try {
+      await dropHalfFilled(docker, volume, ms)
+      await create({ docker, image: Id, volume, target: PATHS.tools, labels: TOOLS_LABEL, ms: FILL_MS }, volume)
+    } catch (error) {
+      // Somebody else has the name and is filling the volume: the container shows when that is done.
+      if (refusal(error)?.status !== 409) throw error
+      await pause(50)
+    }
   }
   return volume
 }
