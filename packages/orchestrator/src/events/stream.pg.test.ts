@@ -2,11 +2,12 @@ import { FactoryEvent } from '@factory/shared'
 import { describeWith } from '@factory/rehearsal/testing'
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { assert, asyncProperty, integer, record } from 'fast-check'
+import { createMemoryBus } from '../adapters/memory-bus.ts'
 import type { Tx } from '../db/connect.ts'
 import { testDatabase, type TestDatabase } from '../db/testing.ts'
 import { EVENTS_CHANNEL, PROGRESS_CHANNEL, type EventBus } from '../ports/event-bus.ts'
 import { answerError } from '../http/answer-error.ts'
-import { seedItem, testBus, testLog } from '../testing.ts'
+import { seedItem, testLog } from '../testing/seed.ts'
 import { startFeed, type Feed } from './feed.ts'
 import { comparePositions, parsePosition } from './position.ts'
 import { recordEvent } from './record.ts'
@@ -20,8 +21,8 @@ describeWith(['postgres'], 'the stream of events', () => {
   let app: ReturnType<typeof eventRoutes>
   beforeEach(async () => {
     db = await testDatabase({ max: 8 })
-    bus = testBus()
     const { log } = testLog()
+    bus = createMemoryBus(log)
     feed = await startFeed({ db, bus, log, pollMs: 20 })
     app = eventRoutes({ db, feed, log, bufferBytes: 4096, pingMs: 30 })
   })
@@ -38,8 +39,10 @@ describeWith(['postgres'], 'the stream of events', () => {
   test('without an id it starts now; with one it brings what was missed; then it is live', async () => {
     await write(1)
     const live = await open()
-    // the reader is on its way: write until it sees one, since "now" is when it began to read
-    const [first] = await Promise.all([live.take(1), write(2)])
+    // once the stream is open, nothing is missed
+    await live.comment()
+    await write(2)
+    const first = await live.take(1)
     expect(first[0]).toMatchObject({ event: 'decision' })
     expect(first[0]?.data).toContain('"n":2')
     await write(3)

@@ -31,6 +31,7 @@ export function streamEvents(options: StreamOptions, after: Position | null, wan
   let unfollow: (() => void) | null = null
   let ping: ReturnType<typeof setInterval> | undefined
   let position = after
+  let opened = false
   let ended = false
 
   const end = () => {
@@ -56,6 +57,9 @@ export function streamEvents(options: StreamOptions, after: Position | null, wan
     position ??= await readHead(options)
     const page = await readEvents(options, position, filter)
     if (ended) return true
+    // The first bytes go out once it is settled where the stream begins: who sees it open misses nothing after.
+    if (!opened) controller.enqueue(encoder.encode(': the factory\nretry: 1000\n\n'))
+    opened = true
     for (const event of page.events) controller.enqueue(encoder.encode(frameEvent(event)))
     position = page.next
     if (!page.atHead) return false
@@ -70,7 +74,6 @@ export function streamEvents(options: StreamOptions, after: Position | null, wan
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        controller.enqueue(encoder.encode(': the factory\nretry: 1000\n\n'))
         ping = setInterval(() => hasRoom(controller) && send(controller, ': ping\n\n'), options.pingMs ?? 15_000)
       },
       // Called while the client keeps up, so a long past is read no faster than it is taken.

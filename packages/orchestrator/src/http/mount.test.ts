@@ -1,6 +1,6 @@
 import { api, ErrorBody, FactoryError } from '@factory/shared'
 import { describe, expect, test } from 'bun:test'
-import { testLog } from '../testing.ts'
+import { testLog } from '../testing/seed.ts'
 import type { Handlers } from './handlers.ts'
 import { endpointNames, mount, OPERATIONS, type Served } from './mount.ts'
 

@@ -3,7 +3,7 @@ import { describeWith } from '@factory/rehearsal/testing'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { array, asyncProperty, assert, boolean, constantFrom, integer, option, record, subarray, type Arbitrary } from 'fast-check'
 import { testDatabase, type TestDatabase } from '../db/testing.ts'
-import { seedItem, seedRun } from '../testing.ts'
+import { seedItem, seedRun } from '../testing/seed.ts'
 import { choose, type Choice, type Limits } from './order.ts'
 import { readSituation } from './situation.ts'
 

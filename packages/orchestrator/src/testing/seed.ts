@@ -1,25 +1,6 @@
 import { createLogger, type WorkStatus } from '@factory/shared'
 import { Writable } from 'node:stream'
-import type { Sql } from './db/connect.ts'
-import type { EventBus } from './ports/event-bus.ts'
-
-/** A bus in this process, for tests of what listens. */
-export function testBus(): EventBus {
-  const listeners = new Map<string, Set<(message: unknown) => void>>()
-  return {
-    kind: 'memory',
-    async publish(channel, message) {
-      for (const listener of listeners.get(channel) ?? []) listener(message)
-    },
-    async subscribe(channel, listener) {
-      const set = listeners.get(channel) ?? new Set()
-      listeners.set(channel, set.add(listener))
-      return async () => void set.delete(listener)
-    },
-    ping: async () => {},
-    close: async () => {},
-  }
-}
+import type { Sql } from '../db/connect.ts'
 
 /** A logger whose lines a test can read. */
 export function testLog(): { log: ReturnType<typeof createLogger>; lines: string[] } {
