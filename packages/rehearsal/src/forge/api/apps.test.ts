@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { createSign, generateKeyPairSync } from 'node:crypto'
 import { failure, stage, type Stage } from '../testing.ts'
+
+// Real processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const keys = generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } })
 const at = { owner: 'ada', repo: 'shop' }
