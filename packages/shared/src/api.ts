@@ -35,7 +35,9 @@ export type Endpoint = {
   response: z.ZodType
 }
 
-const id = z.object({ id: z.coerce.number().int().positive() })
+/** PostgreSQL's integer: a larger id cannot exist. */
+const MAX_ID = 2_147_483_647
+const id = z.object({ id: z.coerce.number().int().positive().max(MAX_ID) })
 const limit = z.coerce.number().int().min(1).max(500).default(50)
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
@@ -50,7 +52,7 @@ export const WorkQuery = z.strictObject({
   unreported: flag.optional(),
   limit,
   /** Items with a smaller id; take `next` of the answer before. */
-  before: z.coerce.number().int().positive().optional(),
+  before: z.coerce.number().int().positive().max(MAX_ID).optional(),
 })
 
 export const WorkDetail = z.object({ item: WorkItem, runs: z.array(Run), events: z.array(FactoryEvent) })
@@ -105,10 +107,10 @@ const endpoints = {
   editWork: { method: 'patch', path: '/api/work/{id}', audience: 'person', summary: 'Change an item before its first build run starts.', params: id, body: EditWork, response: z.object({ item: WorkItem }) },
   cancelWork: { method: 'post', path: '/api/work/{id}/cancel', audience: 'person', summary: 'Stop an item and its worker.', params: id, body: Reason, response: z.object({ item: WorkItem }) },
   retryWork: { method: 'post', path: '/api/work/{id}/retry', audience: 'person', summary: 'Take a failed, cancelled or waiting item up again.', params: id, body: Reason, response: z.object({ item: WorkItem }) },
-  reportWork: { method: 'put', path: '/api/work/{id}/report', audience: 'person', summary: 'Intake: the source was told of this revision.', params: id, body: z.strictObject({ revision: z.number().int().nonnegative() }), response: z.object({ reportedRevision: z.number().int() }) },
+  reportWork: { method: 'put', path: '/api/work/{id}/report', audience: 'person', summary: 'Intake: the source was told of this revision.', params: id, body: z.strictObject({ revision: z.number().int().nonnegative().max(MAX_ID) }), response: z.object({ reportedRevision: z.number().int() }) },
 
   listWorkers: { method: 'get', path: '/api/workers', audience: 'person', summary: 'Live runs first, then the latest ended ones.', query: z.strictObject({ live: flag.optional(), limit }), response: z.object({ workers: z.array(Run) }) },
-  workerLogs: { method: 'get', path: '/api/workers/{id}/logs', audience: 'person', summary: 'What the run said, oldest first.', params: id, query: z.strictObject({ after: z.coerce.number().int().nonnegative().default(0), limit: z.coerce.number().int().min(1).max(5000).default(1000) }), response: z.object({ lines: z.array(LogLine), next: z.number().int() }) },
+  workerLogs: { method: 'get', path: '/api/workers/{id}/logs', audience: 'person', summary: 'What the run said, oldest first.', params: id, query: z.strictObject({ after: z.coerce.number().int().nonnegative().max(MAX_ID).default(0), limit: z.coerce.number().int().min(1).max(5000).default(1000) }), response: z.object({ lines: z.array(LogLine), next: z.number().int() }) },
   killWorker: { method: 'post', path: '/api/workers/{id}/kill', audience: 'person', summary: 'End one run; its item goes back to the queue.', params: id, body: Reason, response: z.object({ run: Run }) },
 
   status: { method: 'get', path: '/api/status', audience: 'person', summary: 'The factory at a glance.', response: FactoryStatus },

@@ -1,27 +1,7 @@
-export type SpecTask = {
-  /** Stable: made from the task's text, so ticking or moving a box keeps it. */
-  id: string
-  text: string
-  done: boolean
-}
-
-/** A spec as data. Rendered it is SPEC.md, the checklist that a build run works off. */
-export type Spec = {
-  title: string
-  goal: string
-  tasks: SpecTask[]
-  acceptance: string[]
-  /** Shell commands that must exit 0 before the work counts as done. */
-  verify: string[]
-  /** Paths likely to be touched. */
-  files: string[]
-  notes: string
-}
-
-export function parseSpec(_markdown: string): Spec {
-  throw new Error('written by the ralph branch')
-}
-
-export function renderSpec(_spec: Spec): string {
-  throw new Error('written by the ralph branch')
-}
+export { checkSpec, adviseSpec, MAX_TASKS, MAX_TASK_LENGTH, type SpecProblem, type SpecWarning } from './spec/check.ts'
+export { taskIds } from './spec/id.ts'
+export { issueToSpec, visibleText, withoutComments } from './spec/issue.ts'
+export { parseSpec } from './spec/parse.ts'
+export { renderSpec } from './spec/render.ts'
+export { tickTasks } from './spec/tick.ts'
+export type { Spec, SpecTask } from './spec/types.ts'

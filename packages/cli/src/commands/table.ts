@@ -2,6 +2,8 @@ import type { Command } from '../command.ts'
 
 /** Each command by its words. Loaded when called, so that `work list` does not pay for starting services. */
 export const commands: Record<string, { summary: string; load(): Promise<{ command: Command }> }> = {
+  up: { summary: 'Run the factory on the configuration in .env', load: () => import('./up.ts') },
+  demo: { summary: 'See the main job on a sample repository, without any account', load: () => import('./demo.ts') },
   status: { summary: 'The factory at a glance', load: () => import('./status.ts') },
   'work add': { summary: 'Ask for work', load: () => import('./work-add.ts') },
   'work list': { summary: 'Work items, newest first', load: () => import('./work-list.ts') },

@@ -1,0 +1,1 @@
+export { reviveFailed as reviveEffect } from './store.ts'

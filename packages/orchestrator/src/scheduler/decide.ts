@@ -1,0 +1,78 @@
+import type { RunKind, RunStatus } from '@factory/shared'
+import type { WorkerState } from '../ports/worker-runtime.ts'
+
+/** A run that is live, or ended but not cleaned up after. */
+export type RunView = {
+  id: number
+  itemId: number
+  kind: RunKind
+  status: RunStatus
+  worker: string
+  leaseExpiresAt: Date
+  cancel: { code: 'cancelled' | 'killed'; reason: string } | null
+}
+
+export type Snapshot = {
+  runs: readonly RunView[]
+  /** null: the engine does not answer, and nothing may be concluded from it. */
+  workers: readonly WorkerState[] | null
+  /** Jobs of this process that were under way when the engine was asked, or are now (see {@link runKey}). */
+  busy: ReadonlySet<string>
+  effects: readonly number[]
+  /** How many runs may be admitted at most in this tick. */
+  slots: number
+}
+
+export type Action =
+  | { do: 'start'; runId: number; reason: string }
+  | { do: 'end'; runId: number; worker: string; as: 'cancelled' | 'lost'; code: 'cancelled' | 'killed' | 'lease_expired' | 'worker_exited'; reason: string }
+  | { do: 'clean'; runId: number | null; worker: string; alive: boolean; reason: string }
+  | { do: 'admit'; atMost: number; reason: string }
+  | { do: 'publish'; effectId: number; reason: string }
+
+/** Names of the jobs that must not be done twice at a time. */
+export const runKey = (runId: number): string => `run:${runId}`
+export const workerKey = (name: string): string => `worker:${name}`
+export const effectKey = (effectId: number): string => `effect:${effectId}`
+
+/**
+ * What is to be done now. Which item is admitted is the database's choice alone, so that no snapshot
+ * can be too old for it; a silent engine stops everything that reads meaning into missing workers.
+ */
+export function decide(snapshot: Snapshot, now: Date): Action[] {
+  const actions: Action[] = snapshot.effects.map((effectId) => ({ do: 'publish', effectId, reason: 'a pull request is owed' }))
+  if (snapshot.workers === null) return actions
+  const workers = new Map(snapshot.workers.map((worker) => [worker.name, worker]))
+  const known = new Set<string>()
+  for (const run of snapshot.runs) {
+    known.add(run.worker)
+    if (snapshot.busy.has(runKey(run.id))) continue
+    const worker = workers.get(run.worker)
+    const action = run.status === 'starting' || run.status === 'running' ? decideLive(run, worker, now) : decideEnded(run, worker)
+    if (action) actions.push(action)
+  }
+  for (const worker of snapshot.workers) {
+    if (known.has(worker.name) || snapshot.busy.has(workerKey(worker.name))) continue
+    actions.push({ do: 'clean', runId: null, worker: worker.name, alive: worker.status !== 'exited', reason: 'no run needs this worker' })
+  }
+  if (snapshot.slots > 0) actions.push({ do: 'admit', atMost: snapshot.slots, reason: `${snapshot.slots} slots are free` })
+  return actions
+}
+
+function decideLive(run: RunView, worker: WorkerState | undefined, now: Date): Action | null {
+  const end = { do: 'end', runId: run.id, worker: run.worker } as const
+  if (run.cancel) return { ...end, as: 'cancelled', code: run.cancel.code, reason: run.cancel.reason }
+  if (run.leaseExpiresAt <= now) return { ...end, as: 'lost', code: 'lease_expired', reason: 'no heartbeat for the length of its lease' }
+  if (worker?.status === 'exited') {
+    const how = worker.outOfMemory ? 'out of memory' : worker.exitCode === null ? 'by a signal' : `with exit code ${worker.exitCode}`
+    return { ...end, as: 'lost', code: 'worker_exited', reason: `the worker ended ${how} and reported nothing` }
+  }
+  if (worker) return null
+  // Committed, but its worker was never made (this process died in between): make it now.
+  if (run.status === 'starting') return { do: 'start', runId: run.id, reason: 'admitted, and has no worker yet' }
+  return { ...end, as: 'lost', code: 'worker_exited', reason: 'the worker is gone' }
+}
+
+function decideEnded(run: RunView, worker: WorkerState | undefined): Action {
+  return { do: 'clean', runId: run.id, worker: run.worker, alive: worker !== undefined && worker.status !== 'exited', reason: `its run has ended (${run.status})` }
+}

@@ -1,0 +1,1 @@
+export { lockItem } from './store.ts'

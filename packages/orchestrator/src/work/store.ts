@@ -1,0 +1,123 @@
+import type { WorkStatus } from '@factory/shared'
+import { json, type Query, type Tx } from '../db/connect.ts'
+import type { ItemRow } from './view.ts'
+
+/** Columns that verbs may set; everything else follows from the move itself. */
+export type ItemPatch = Partial<
+  Pick<
+    ItemRow,
+    | 'title' | 'description' | 'spec' | 'files' | 'base_branch' | 'priority' | 'queued_at' | 'completed_at' | 'not_before'
+    | 'wait_code' | 'wait_message' | 'attempts' | 'losses' | 'current_run_id' | 'wip_ref' | 'wip_sha' | 'base_sha'
+    | 'summary' | 'failure_code' | 'failure_message' | 'question' | 'branch' | 'pull_number' | 'pull_url'
+  >
+> & { evidence?: unknown; environment?: unknown }
+
+export type NewItem = {
+  source: string
+  sourceId: string
+  sourceUrl: string | null
+  repo: string
+  title: string
+  description: string | null
+  spec: string | null
+  files: string[]
+  baseBranch: string | null
+  author: unknown
+  status: WorkStatus
+  priority: string
+  maxAttempts: number
+  at: Date
+}
+
+/** null when `(source, source_id)` is there already. */
+export async function insertItem(tx: Tx, item: NewItem): Promise<number | null> {
+  await tx`insert into repositories (name) values (${item.repo}) on conflict do nothing`
+  const rows = await tx<{ id: number }[]>`
+    insert into work_items (source, source_id, source_url, repo, title, description, spec, files, base_branch, author, status, priority, max_attempts, created_at, updated_at, queued_at)
+    values (${item.source}, ${item.sourceId}, ${item.sourceUrl}, ${item.repo}, ${item.title}, ${item.description}, ${item.spec},
+      ${item.files}, ${item.baseBranch}, ${item.author === null ? null : json(tx, item.author)}, ${item.status}, ${item.priority}, ${item.maxAttempts}, ${item.at}, ${item.at}, ${item.at})
+    on conflict (source, source_id) do nothing
+    returning id`
+  return rows[0]?.id ?? null
+}
+
+/** Locks the row by primary key; moves are checked in code on what this returns. */
+export async function lockItem(tx: Tx, id: number): Promise<ItemRow | null> {
+  const rows = await tx<ItemRow[]>`select * from work_items where id = ${id} for update`
+  return rows[0] ?? null
+}
+
+/** The caller holds the row's lock. `status` stays when not given. */
+export async function patchItem(tx: Tx, id: number, patch: ItemPatch & { status?: WorkStatus }, at: Date): Promise<ItemRow> {
+  const { evidence, environment, ...plain } = patch
+  const columns: Record<string, unknown> = { ...plain, updated_at: at }
+  if (evidence !== undefined) columns.evidence = evidence === null ? null : json(tx, evidence)
+  if (environment !== undefined) columns.environment = environment === null ? null : json(tx, environment)
+  const rows = await tx<ItemRow[]>`update work_items set ${tx(columns)}, revision = revision + 1 where id = ${id} returning *`
+  const row = rows[0]
+  if (!row) throw new Error(`work item ${id} disappeared`)
+  return row
+}
+
+const withUsage = (q: Query) => q`
+  select w.*, u.usage from work_items w
+  left join lateral (
+    select jsonb_build_object(
+      'iterations', coalesce(sum(r.iterations), 0),
+      'inputTokens', coalesce(sum((r.usage->>'inputTokens')::bigint), 0),
+      'outputTokens', coalesce(sum((r.usage->>'outputTokens')::bigint), 0),
+      'cacheReadTokens', coalesce(sum((r.usage->>'cacheReadTokens')::bigint), 0),
+      'cacheWriteTokens', coalesce(sum((r.usage->>'cacheWriteTokens')::bigint), 0),
+      'costUsd', coalesce(sum((r.usage->>'costUsd')::float8), 0)) as usage
+    from runs r where r.item_id = w.id
+  ) u on true`
+
+export async function loadItem(q: Query, id: number): Promise<ItemRow | null> {
+  const rows = await q<ItemRow[]>`${withUsage(q)} where w.id = ${id}`
+  return rows[0] ?? null
+}
+
+export async function loadItemBySource(q: Query, source: string, sourceId: string): Promise<ItemRow | null> {
+  const rows = await q<ItemRow[]>`${withUsage(q)} where w.source = ${source} and w.source_id = ${sourceId}`
+  return rows[0] ?? null
+}
+
+export type ItemFilter = {
+  ids?: readonly number[] | undefined
+  status?: WorkStatus | undefined
+  repo?: string | undefined
+  source?: string | undefined
+  sourceId?: string | undefined
+  active?: boolean | undefined
+  unreported?: boolean | undefined
+  before?: number | undefined
+  limit: number
+}
+
+export async function listItems(q: Query, filter: ItemFilter): Promise<ItemRow[]> {
+  const ended = q`('completed', 'failed', 'cancelled')`
+  return q<ItemRow[]>`${withUsage(q)}
+    where true
+    ${filter.ids === undefined ? q`` : q`and w.id = any(${[...filter.ids]}::int[])`}
+    ${filter.status === undefined ? q`` : q`and w.status = ${filter.status}`}
+    ${filter.repo === undefined ? q`` : q`and w.repo = ${filter.repo}`}
+    ${filter.source === undefined ? q`` : q`and w.source = ${filter.source}`}
+    ${filter.sourceId === undefined ? q`` : q`and w.source_id = ${filter.sourceId}`}
+    ${filter.active === undefined ? q`` : filter.active ? q`and w.status not in ${ended}` : q`and w.status in ${ended}`}
+    ${filter.unreported === true ? q`and w.revision > w.reported_revision` : q``}
+    ${filter.before === undefined ? q`` : q`and w.id < ${filter.before}`}
+    order by w.id desc limit ${filter.limit}`
+}
+
+/** Never goes back, and never ahead of what the item is. */
+export async function setReported(tx: Tx, id: number, revision: number): Promise<number | null> {
+  const rows = await tx<{ reported_revision: number }[]>`
+    update work_items set reported_revision = greatest(reported_revision, least(${revision}, revision))
+    where id = ${id} returning reported_revision`
+  return rows[0]?.reported_revision ?? null
+}
+
+export async function hasBuildRun(q: Query, id: number): Promise<boolean> {
+  const rows = await q`select 1 from runs where item_id = ${id} and kind = 'build' limit 1`
+  return rows.length > 0
+}

@@ -1,0 +1,27 @@
+import type { Context } from '../context.ts'
+import { loadRun, setCleaned } from './store.ts'
+import { settleRun } from './settle.ts'
+
+/** How long a worker may take to push its work once it is told to end. */
+const GRACE_SECONDS = 10
+
+/**
+ * Ends a run from outside: the worker is stopped and seen dead first, and only then is its item given
+ * to anybody else.
+ */
+export async function endRun(ctx: Context, end: { runId: number; worker: string; as: 'cancelled' | 'lost'; code: 'cancelled' | 'killed' | 'lease_expired' | 'worker_exited'; reason: string }): Promise<void> {
+  await ctx.runtime.stop(end.worker, { graceSeconds: GRACE_SECONDS })
+  const run = await loadRun(ctx.db.sql, end.runId)
+  if (!run) return
+  const logTail = await ctx.runtime.tail(end.worker, 65_536).catch(() => '')
+  const settled = await settleRun(ctx, { id: run.id, itemId: run.item_id }, { status: end.as, outcome: { code: end.code, message: end.reason, until: null }, logTail })
+  if (settled.changed) ctx.log.info({ runId: end.runId, itemId: run.item_id, as: end.as, reason: end.reason }, 'run ended from outside')
+}
+
+/** Removes what a worker left on the engine. A worker of an ended run that still runs is stopped first. */
+export async function cleanWorker(ctx: Context, clean: { runId: number | null; worker: string; alive: boolean; reason: string }): Promise<void> {
+  await ctx.runtime.stop(clean.worker, { graceSeconds: clean.alive ? GRACE_SECONDS : 0 })
+  await ctx.runtime.remove(clean.worker)
+  if (clean.runId !== null) await setCleaned(ctx.db.sql, clean.runId, ctx.clock.now())
+  else ctx.log.warn({ worker: clean.worker, reason: clean.reason }, 'removed a worker that belongs to no run')
+}
