@@ -64,7 +64,7 @@ async function chooseRuntime(config: Config, log: Logger): Promise<WorkerRuntime
     workerImage: config.WORKER_IMAGE,
     workerSocketSource: config.WORKER_SOCKET_SOURCE ?? dirname(config.GATEWAY_SOCKET ?? join(resolve(config.DATA_DIR), 'gateway', 'gateway.sock')),
     ...(config.WORKER_CA_FILE ? { workerCaFile: config.WORKER_CA_FILE } : {}),
-    ...(config.DOCKER_HOST?.startsWith('unix://') ? { socketPath: config.DOCKER_HOST.slice('unix://'.length) } : {}),
+    ...(config.DOCKER_HOST ? { dockerHost: config.DOCKER_HOST } : {}),
     logger: log,
   })
   // asked for by name: an engine that is away now is waited for
