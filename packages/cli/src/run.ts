@@ -87,7 +87,9 @@ function report(error: unknown, io: Io, json: boolean): ExitCode {
   const { body, exit } = explain(error)
   if (json) print(io, JSON.stringify(body))
   else {
-    const details = body.error.details.map((detail) => `\n  ${detail.path}: ${detail.problem}`).join('')
+    const details = body.error.details
+      .filter((detail) => !body.error.message.includes(detail.problem))
+      .map((detail) => `\n  ${detail.path}: ${detail.problem}`).join('')
     const hint = exit === EXIT.unreachable ? '\nIs it running? Start it with `factory up`; `factory doctor` tells what is wrong.' : ''
     io.err(`factory: ${visible(body.error.message + details + hint)}\n`)
   }

@@ -119,6 +119,7 @@ describeWith(['chromium'], 'the page in a browser', () => {
     await page.getByRole('dialog').getByLabel('Reason').fill('wrong branch')
     await page.keyboard.press('Escape')
     expect(stub.calls.some((call) => call.includes('kill'))).toBe(false)
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Kill run 7')
     await page.getByRole('button', { name: 'Kill run 7' }).click()
     await page.getByRole('dialog').getByLabel('Reason').fill('wrong branch')
     await page.getByRole('button', { name: 'Kill the run' }).click()

@@ -6,6 +6,7 @@ import { createReader, type Reader } from './github/read.ts'
 import { createWriter, type Writer } from './github/write.ts'
 import { labelNames, type LabelNames } from './labels.ts'
 import { createMutex } from './mutex.ts'
+import type { Reconciled } from './reconcile.ts'
 import { createBoard, type Board } from './status.ts'
 
 /** Everything built once, from the configuration. */
@@ -19,6 +20,8 @@ export type Context = {
   write: Writer
   /** Serialises what is done about one issue (key: its source id). */
   exclusive: <T>(key: string, work: () => Promise<T>) => Promise<T>
+  /** Looks at issues that wait for their turn, by source id. */
+  waiting: Map<string, Promise<Reconciled>>
   /** Repositories of `REPOS`: any spelling in lower case → the name as GitHub spells it. */
   watched: Map<string, string>
   /** What `GET /status` shows. */
@@ -52,6 +55,7 @@ export function fromConfig(config: Config, overrides: Overrides = {}): Context {
     read: createReader(github),
     write: createWriter(github),
     exclusive: createMutex(),
+    waiting: new Map(),
     watched: new Map(config.REPOS.map((repo) => [repo.toLowerCase(), repo])),
     board: createBoard(),
     now: overrides.now ?? (() => new Date()),

@@ -59,6 +59,23 @@ describe('from a label to an item', () => {
     expect(creates(world)).toHaveLength(1)
   })
 
+  test('a burst of deliveries is one or two looks', async () => {
+    const { forge, world } = await begin()
+    webhooks({ forge, world })
+    await polled(world)
+    const issue = forge.openIssue(REPO, ADA.login, { title: 'Talk', body: 'x' })
+    await forge.settled()
+    const looks = () => forge.requests.filter((call) => call.path === `/repos/${REPO}/issues/${issue.number}`).length
+    const before = looks()
+    // The first look is held up while the others arrive.
+    forge.fault({ match: { path: `/repos/${REPO}/issues/${issue.number}` }, timeout: 300, times: 1 })
+    for (let index = 0; index < 20; index++) forge.comment(REPO, issue.number, ADA.login, `talk ${index}`)
+    await forge.settled()
+    forge.label(REPO, issue.number, ADA.login, 'ai-factory')
+    await until(() => world.orchestrator.item(`${REPO}#${issue.number}`), 'the item')
+    expect(looks() - before).toBeLessThan(8)
+  })
+
   test('a pull request with the label, a closed issue and one of a stranger are left alone', async () => {
     const { forge, world } = await begin(FAST)
     const stranger = forge.openIssue(REPO, 'mallory', { title: 'Evil', body: 'x', labels: ['ai-factory'] })

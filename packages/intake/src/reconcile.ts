@@ -19,30 +19,41 @@ export type Reconciled = { issue: Issue | null; itemId: number | null; revision:
  */
 export function reconcile(ctx: Context, repo: string, number: number): Promise<Reconciled> {
   const id = sourceId(repo, number)
-  return ctx.exclusive(id, async () => {
-    const work = await findWork(ctx.client, id)
-    const issue = await ctx.read.issue(repo, number)
-    if (!issue) {
-      const actions: Action[] = work && !isTerminalWork(work.item.status) ? [{ kind: 'cancel', reason: 'the issue is gone' }] : []
-      await carryOut(ctx, repo, work?.item.id ?? null, actions)
-      return { issue, itemId: work?.item.id ?? null, revision: work?.item.revision ?? null, actions }
-    }
-    const rules = await ctx.read.labelRules(repo)
-    const triggers = [ctx.labels.trigger, ...rules.triggers]
-    const known = work ? knownOf(work) : null
-    const seen: Seen = {
-      issue,
-      triggers,
-      text: issueText(issue.title, issue.body),
-      priority: priorityOf(issue.labels, rules.priorities),
-      trust: await trustIn(ctx, issue, triggers),
-      replies: work?.item.status === 'needs_input' ? await repliesTo(ctx, repo, number, work) : [],
-    }
-    const actions = select(seen, known, ctx.labels)
-    const itemId = await carryOut(ctx, repo, work?.item.id ?? null, actions, seen)
-    if (itemId !== null || !actions.some(({ kind }) => kind === 'create')) explain(ctx, id, known, seen, actions)
-    return { issue, itemId, revision: work?.item.revision ?? null, actions }
+  // One that has not begun yet will see all that this one would: a burst of deliveries is one look.
+  const waiting = ctx.waiting.get(id)
+  if (waiting) return waiting
+  const look = ctx.exclusive(id, () => {
+    ctx.waiting.delete(id)
+    return lookAt(ctx, repo, number)
   })
+  ctx.waiting.set(id, look)
+  return look
+}
+
+async function lookAt(ctx: Context, repo: string, number: number): Promise<Reconciled> {
+  const id = sourceId(repo, number)
+  const work = await findWork(ctx.client, id)
+  const issue = await ctx.read.issue(repo, number)
+  if (!issue) {
+    const actions: Action[] = work && !isTerminalWork(work.item.status) ? [{ kind: 'cancel', reason: 'the issue is gone' }] : []
+    await carryOut(ctx, repo, work?.item.id ?? null, actions)
+    return { issue, itemId: work?.item.id ?? null, revision: work?.item.revision ?? null, actions }
+  }
+  const rules = await ctx.read.labelRules(repo)
+  const triggers = [ctx.labels.trigger, ...rules.triggers]
+  const known = work ? knownOf(work) : null
+  const seen: Seen = {
+    issue,
+    triggers,
+    text: issueText(issue.title, issue.body),
+    priority: priorityOf(issue.labels, rules.priorities),
+    trust: await trustIn(ctx, issue, triggers),
+    replies: work?.item.status === 'needs_input' ? await repliesTo(ctx, repo, number, work) : [],
+  }
+  const actions = select(seen, known, ctx.labels)
+  const itemId = await carryOut(ctx, repo, work?.item.id ?? null, actions, seen)
+  if (itemId !== null || !actions.some(({ kind }) => kind === 'create')) explain(ctx, id, known, seen, actions)
+  return { issue, itemId, revision: work?.item.revision ?? null, actions }
 }
 
 type Work = { item: WorkItem; built: boolean; askedAt: string }

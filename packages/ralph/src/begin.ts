@@ -23,7 +23,7 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   const branch = await place.git.branch()
   const spec = old?.spec ?? (await readSpec(place, options.spec))
   const found = await commitWork(place.git, { branch, parent: head }, 'Save the work found in the tree')
-  const state = old ? { ...old, head: found.head, setup: [...options.setup], outcome: null } : await fresh(options, run, place, world, spec, found)
+  const state = old ? { ...old, head: found.head, setup: [...options.setup], stuckSince: old.outcome?.exitCode === RALPH_EXIT.stuck ? old.iterations.length : old.stuckSince, outcome: null } : await fresh(options, run, place, world, spec, found)
   const session: Session = { options, world, place, state, branch, startedMs: world.now(), reports: new Map() }
   await setSpec(session, state.spec)
   if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
@@ -63,6 +63,7 @@ async function fresh(options: RunOptions, run: string, place: Place, world: Worl
     verify,
     baseline: null,
     iterations: [],
+    stuckSince: 0,
     trees: [...new Set([baseTree, found.tree])],
     evidence: [],
     learnings: [],

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 /** git said no. The message has the command and what git wrote. */
 export class GitError extends Error {
@@ -41,8 +41,10 @@ export function openGit(dir: string, path: string) {
     const done = await call(args)
     return done.exitCode === 0 ? done.stdout.trim() : null
   }
+  let lock: string | null = null
   return {
     dir,
+    call,
     /** @throws GitError */
     must,
     /** Trimmed output, or null when git exits with anything but 0. */
@@ -50,6 +52,7 @@ export function openGit(dir: string, path: string) {
     head: () => may(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']),
     /** The full id of a commit, or null when there is none of that name. */
     commit: (name: string) => may(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]),
+    indexLock: async () => (lock ??= resolve(dir, (await must(['rev-parse', '--git-path', 'index.lock'])).trim())),
     /** The branch's ref, or null when HEAD is detached. */
     branch: () => may(['symbolic-ref', '--quiet', 'HEAD']),
   }
@@ -60,7 +63,11 @@ export function openGit(dir: string, path: string) {
  * agent staged does not matter.
  */
 export async function snapshot(git: Git): Promise<string> {
-  await git.must(['add', '--all', '--ignore-errors', '.'])
+  // An agent that was killed in the middle of a git command leaves this; nobody else is at work here.
+  await rm(await git.indexLock(), { force: true })
+  // Exit code 1: some file cannot be read. The others are kept.
+  const added = await git.call(['add', '--all', '--ignore-errors'])
+  if (added.exitCode > 1) throw new GitError(['add', '--all'], added.exitCode, added.stderr)
   return (await git.must(['write-tree'])).trim()
 }
 

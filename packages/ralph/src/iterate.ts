@@ -62,20 +62,20 @@ async function settle(session: Session, { task, iteration, began, done }: Ran): 
   }
   await recordLearnings(session)
   await save(session)
-  await acceptTicks(session, boxes.ticked, kept.commit !== null)
+  await acceptTicks(session, boxes.ticked, { changed: kept.commit !== null, counted })
   if (counted) await noteFailure(session, done)
   await save(session)
   return done.end ? outcome(session, { ...done.end }) : null
 }
 
 /** A tick stands when the tree changed with it, or when the clean room says so; else the box opens again. */
-async function acceptTicks(session: Session, ticked: SpecTask[], changed: boolean): Promise<void> {
+async function acceptTicks(session: Session, ticked: SpecTask[], { changed, counted }: { changed: boolean; counted: boolean }): Promise<void> {
   if (ticked.length === 0) return
-  const { state, world } = session
-  const last = state.iterations.at(-1)
+  const { state } = session
+  const last = counted ? state.iterations.at(-1) : undefined
   let refusal: string | null = null
   if (!changed) {
-    const report = world.signal.aborted ? null : await verifyNow(session)
+    const report = counted ? await verifyNow(session) : null
     if (!report?.passed) {
       refusal = `its box was ticked without any change to the repository${report ? `, and the checks say: ${report.reason}` : ''}`
       if (last && report) last.failure = signatureOfReport(report)

@@ -34,7 +34,7 @@ async function turn(session: Session): Promise<Outcome> {
       if (!open) return outcome(session, { exitCode: RALPH_EXIT.internal, reason: `no task can be opened again after: ${report.reason}`, report })
     }
     const { state, options } = session
-    const decision = decide({ iterations: state.iterations, task: open, costUsd: state.usage.costUsd, minutes: elapsedMs(session) / 60_000 }, options.bounds)
+    const decision = decide({ iterations: state.iterations, since: state.stuckSince, task: open, costUsd: state.usage.costUsd, minutes: elapsedMs(session) / 60_000 }, options.bounds)
     if (decision.do !== 'work') return stop(session, decision)
     const ended = await iterate(session, open)
     if (ended) return ended

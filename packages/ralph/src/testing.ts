@@ -1,5 +1,6 @@
 import type { RalphEvent, RalphEventName } from '@factory/shared'
 import { RalphEvent as EventSchema } from '@factory/shared'
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -83,7 +84,7 @@ async function perform(repo: Repo, given: Given, work: (world: World, run: strin
     {
       dir: repo.dir,
       run: given.options?.run ?? 'test',
-      resumable: true,
+      resumes: null,
       quiet: true,
       plain: true,
       work: ({ run, emit, signal }) =>
@@ -91,4 +92,19 @@ async function perform(repo: Repo, given: Given, work: (world: World, run: strin
     },
   )
   return toRan(exitCode, lines)
+}
+
+/** Whether a process still does something; one that is dead but not yet reaped does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return false
+  }
+}
+
+/** Waits for a condition; the test's own time limit ends it. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(setImmediate)
 }

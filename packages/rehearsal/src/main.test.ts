@@ -1,6 +1,9 @@
-import { afterEach, expect, test } from 'bun:test'
+import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { z } from 'zod'
+
+// Real processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const Started = z.object({
   forge: z.object({ url: z.string(), apiUrl: z.string(), control: z.string() }),

@@ -22,7 +22,7 @@ export const command: Command = {
     const row = (name: string, words: string) => `${style('quiet', name.padEnd(11))} ${words}`
     const sick = status.parts.filter((part) => !part.ok)
     const lines = [
-      row('workers', `${workers.active} of ${workers.allowed} active (${visibleLine(status.runtime)})`),
+      row('workers', `${workers.active} of ${workers.allowed} active (${visibleLine(status.runtime.split(':')[0] ?? '')})${status.runtime.startsWith('process') ? style('wait', ' NO SANDBOX') : ''}`),
       row('queue', queue.total === 0 ? 'empty' : `${queue.total}: ${byPriority.join(', ')}`),
       row('today', `${budget.iterations} of ${budget.limit} iterations${budget.reserved > 0 ? `, ${budget.reserved} reserved` : ''}, ${money(budget.costUsd)}`),
       ...(items.length > 0 ? [row('items', items.join(', '))] : []),

@@ -35,7 +35,10 @@ export const command: Command = {
       const run = pick(detail, wanted)
       if (run === null && !follow) return { json: { item: id, lines: [] }, text: 'The item has no run yet.' }
       if (run) read.set(run.id, await readOn(client, run, read.get(run.id) ?? 0, say))
-      if (!follow || io.signal.aborted || ended(detail, run, wanted)) return { json: { item: id, lines } }
+      if (!follow || io.signal.aborted || ended(detail, run, wanted)) {
+        const silent = [...read.values()].every((next) => next === 0)
+        return { json: { item: id, lines }, ...(silent ? { text: 'Nothing was said yet.' } : {}) }
+      }
       await pause(io)
     }
   },

@@ -37,6 +37,6 @@ export function money(usd: number): string {
 
 /** Why something waits and until when, as one line. */
 export function waitingLine(waiting: Waiting, now: number): string {
-  const words = visibleLine(waiting.message || waiting.code)
+  const words = `${waiting.code.replaceAll('_', ' ')}${waiting.message ? `: ${visibleLine(waiting.message)}` : ''}`
   return waiting.until ? `${words} (${shortDuration((Date.parse(waiting.until) - now) / 1000)} more)` : words
 }

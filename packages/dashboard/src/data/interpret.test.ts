@@ -33,6 +33,11 @@ test('a burst of events becomes two refetches of a list: at once, and once more 
 test('progress changes the run it is of, wherever it is shown, and asks for nothing', () => {
   const client = new QueryClient()
   client.setQueryData(['workers'], [aRun(NOW), aRun(NOW, { id: 8 })])
-  createInterpreter(client)({ do: 'progress', runId: 7, itemId: 3, progress: { iteration: 9 } }, AT)
-  expect(client.getQueryData(['workers'])).toMatchObject([{ id: 7, progress: { iteration: 9 }, heartbeatAt: AT }, { id: 8, progress: { iteration: 2 } }])
+  const shown: (() => void)[] = []
+  const interpret = createInterpreter(client, (run) => void shown.push(run))
+  interpret({ do: 'progress', runId: 7, itemId: 3, progress: { iteration: 8, task: 'Cover half cents' } }, AT)
+  interpret({ do: 'progress', runId: 7, itemId: 3, progress: { iteration: 9 } }, AT)
+  expect(shown.length).toBe(1)
+  shown[0]?.()
+  expect(client.getQueryData(['workers'])).toMatchObject([{ id: 7, progress: { iteration: 9, task: 'Cover half cents' }, heartbeatAt: AT }, { id: 8, progress: { iteration: 2 } }])
 })

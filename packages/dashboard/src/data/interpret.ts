@@ -4,6 +4,8 @@ import { withProgress, type CacheKey, type CacheOperation } from './apply.ts'
 
 /** At most so often is one list asked for again, however many events touch it. */
 export const REFETCH_EVERY_MS = 250
+/** Fifty workers talk more often than a screen can be drawn; what they say is shown together. */
+export const SHOW_PROGRESS_EVERY_MS = 50
 
 /**
  * Carries cache operations out. A burst of events becomes one refetch per list: the first goes at
@@ -11,6 +13,9 @@ export const REFETCH_EVERY_MS = 250
  */
 export function createInterpreter(client: QueryClient, later: (run: () => void, ms: number) => void = (run, ms) => void setTimeout(run, ms)) {
   const resting = new Map<string, { key: CacheKey; again: boolean }>()
+
+  /** What runs said since it was last shown, the newest word of each. */
+  const news = new Map<number, { itemId: number; at: string; progress: Record<string, unknown> }>()
 
   const refetch = (key: CacheKey): void => {
     const name = JSON.stringify(key)
@@ -29,10 +34,22 @@ export function createInterpreter(client: QueryClient, later: (run: () => void, 
     }, REFETCH_EVERY_MS)
   }
 
+  const show = (): void => {
+    const patch = (run: Run): Run => {
+      const told = news.get(run.id)
+      return told ? withProgress(run, told.progress, told.at) : run
+    }
+    client.setQueryData<Run[]>(['workers'], (runs) => runs?.map(patch))
+    for (const itemId of new Set([...news.values()].map((told) => told.itemId))) {
+      client.setQueryData<WorkDetail>(['item', itemId], (detail) => detail && { ...detail, runs: detail.runs.map(patch) })
+    }
+    news.clear()
+  }
+
   return (operation: CacheOperation, at: string): void => {
     if (operation.do === 'refetch') return refetch(operation.key)
-    const patch = (run: Run): Run => (run.id === operation.runId ? withProgress(run, operation.progress, at) : run)
-    client.setQueryData<Run[]>(['workers'], (runs) => runs?.map(patch))
-    client.setQueryData<WorkDetail>(['item', operation.itemId], (detail) => detail && { ...detail, runs: detail.runs.map(patch) })
+    if (news.size === 0) later(show, SHOW_PROGRESS_EVERY_MS)
+    const { runId, itemId, progress } = operation
+    news.set(runId, { itemId, at, progress: { ...news.get(runId)?.progress, ...progress } })
   }
 }

@@ -18,7 +18,8 @@ export default function Dialog({ title, action, danger, run, close, children }: 
     setBusy(true)
     setError(null)
     run(reason.trim())
-      .then(close)
+      // By the element itself, so that the focus goes back to the button that opened it.
+      .then(() => element.current?.close())
       .catch((thrown: unknown) => {
         setError(thrown instanceof Error ? thrown : new Error(String(thrown)))
         setBusy(false)

@@ -28,6 +28,8 @@ export function goTo(path: string): void {
   history.pushState(null, '', path)
   for (const watcher of watchers) watcher()
   scrollTo(0, 0)
+  // As a page load would: reading and tabbing begin at the new content.
+  document.getElementById('main')?.focus()
 }
 
 /** For a link's onClick: plain clicks stay on the page, everything else is the browser's. */

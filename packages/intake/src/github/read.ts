@@ -63,11 +63,12 @@ export function createReader({ octokit }: Pick<Github, 'octokit'>) {
       return { issues: found.flatMap((issue) => readIssue(repo, issue) ?? []), fresh }
     },
 
-    /** null: there is no such issue (any more), or it is a pull request. */
+    /** null: there is no such issue (any more), it was moved, or it is a pull request. */
     async issue(repo: string, number: number): Promise<Issue | null> {
       try {
         const { data } = await issues.get(`${repo}#${number}`, (headers) => rest.issues.get({ ...split(repo), issue_number: number, headers }))
-        return readIssue(repo, data)
+        // GitHub redirects from an issue that was moved to another repository to the one it became there.
+        return data.number === number ? readIssue(repo, data) : null
       } catch (error) {
         if (explainGithubError(error).code !== 'repository_not_found') throw error
         // A hidden repository answers 404 as well, and that must not cancel anybody's work.

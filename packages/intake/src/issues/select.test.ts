@@ -72,6 +72,13 @@ describe('an issue with an item', () => {
     expect(list).toMatchObject([{ kind: 'edit', change: { title: 'Mend it', spec: '# Mend it\n\n- [ ] one\n' } }])
   })
 
+  test('from prose to a checklist and back to the same prose are two changes', () => {
+    const item = known({ status: 'queued' })
+    for (const action of select(seen({ labels: working, body: '- [ ] one' }), item, labels)) if (action.kind === 'edit') Object.assign(item, action.change)
+    expect(kinds(select(seen({ labels: working, body: '- [ ] one' }), item, labels))).toEqual(['none'])
+    expect(select(seen({ labels: working }), item, labels)).toMatchObject([{ kind: 'edit', change: { description: text } }])
+  })
+
   test('a spec drafted from the words is no change of the words', () => {
     expect(kinds(select(seen({ labels: working }), known({ status: 'queued', spec: '# Drafted\n\n- [ ] x', title: 'Drafted' }), labels))).toEqual(['none'])
   })

@@ -87,7 +87,11 @@ export function select(seen: Seen, known: Known | null, labels: LabelNames): Act
 /** The words where the item has others. A title counts by the first line that it makes. */
 function newWords({ text: { kind, text, title } }: Seen, known: Known, reason: string): Action[] {
   const mine = kind === 'spec' ? known.spec : known.description
-  return saysTheSame(mine, text) ? [] : [{ kind: 'edit', change: { title, [kind]: withReplies(text, mine, null, []) }, reason }]
+  if (saysTheSame(mine, text)) return []
+  const words = withReplies(text, mine, null, [])
+  // A checklist replaces earlier prose, too: going back to that prose must be seen as a change.
+  const prose = kind === 'spec' && known.description !== null ? { description: words } : {}
+  return [{ kind: 'edit', change: { title, [kind]: words, ...prose }, reason }]
 }
 
 /** The answers behind the words: the issue's, or the item's own where nobody vouches for the newer ones. */

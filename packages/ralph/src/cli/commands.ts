@@ -1,4 +1,4 @@
-import { adviseSpec, checkSpec, ConfigError, parseSpec, RALPH_EXIT, type RalphExit } from '@factory/shared'
+import { adviseSpec, checkSpec, ConfigError, NO_USAGE, parseSpec, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
@@ -7,9 +7,10 @@ import { claudeAgent } from '../agents/claude.ts'
 import { findClaude } from '../agents/find.ts'
 import { readEnvironment, type RalphEnvironment } from '../config.ts'
 import { runDraft } from '../draft.ts'
+import { openWriter } from '../events/writer.ts'
 import { runLoop } from '../loop.ts'
 import { Ended } from '../outcome.ts'
-import { openPlace } from '../place.ts'
+import { hideFiles, openPlace } from '../place.ts'
 import { readStatus, sayStatus } from '../status.ts'
 import { runVerify } from '../verify-run.ts'
 import { sleep, type World } from '../world.ts'
@@ -29,8 +30,7 @@ export async function main(argv: readonly string[], io: Io): Promise<RalphExit> 
     given = readCommand(argv)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    io.err(`ralph: ${error.message}\nTry "ralph --help".\n`)
-    return RALPH_EXIT.usage
+    return misused(argv[0], error.message, io)
   }
   switch (given.command) {
     case 'run':
@@ -48,6 +48,16 @@ export async function main(argv: readonly string[], io: Io): Promise<RalphExit> 
   }
 }
 
+/** Readers of events get their one `run.finished` also for a command line that cannot be understood. */
+function misused(command: string | undefined, message: string, io: Io): RalphExit {
+  io.err(`ralph: ${message}\nTry "ralph --help".\n`)
+  if (command === 'run' || command === 'draft' || command === 'verify') {
+    const writer = openWriter({ run: 'none', file: null, now: io.now, out: io.out })
+    writer.emit({ event: 'run.finished', exitCode: RALPH_EXIT.usage, reason: message, until: null, headSha: null, usage: NO_USAGE, report: null })
+  }
+  return RALPH_EXIT.usage
+}
+
 function say(io: Io, text: string): RalphExit {
   io.out(text)
   return RALPH_EXIT.verified
@@ -57,12 +67,13 @@ const jobOf = (flags: { dir: string | null; run: string | null; quiet: boolean; 
 
 async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
   const job = jobOf(flags, io)
+  const specFile = flags.spec === null ? resolve(job.dir, 'SPEC.md') : resolve(io.cwd, flags.spec)
   return executeCommand(io, {
     ...job,
-    resumable: true,
+    resumes: specFile,
     async work({ run, emit, signal }) {
       const world = worldOf(flags.claude, io, emit, signal)
-      const place = await openPlace({ dir: job.dir, spec: flags.spec === null ? 'SPEC.md' : resolve(io.cwd, flags.spec), path: world.path })
+      const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path })
       const options = {
         dir: job.dir,
         spec: flags.spec ?? 'SPEC.md',
@@ -87,7 +98,7 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
   const job = jobOf(flags, io)
   return executeCommand(io, {
     ...job,
-    resumable: false,
+    resumes: null,
     async work({ emit, signal }) {
       if (flags.request === null) throw new UsageError('--request FILE is missing: the file with what is asked for')
       const request = await optional('--request', flags.request, io)
@@ -114,11 +125,12 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
   const job = jobOf(flags, io)
   return executeCommand(io, {
     ...job,
-    resumable: false,
+    resumes: null,
     async work({ emit, signal }) {
       if (flags.base === null || flags.head === null) throw new UsageError('--base SHA and --head SHA are both needed')
       const environment = environmentOf(io)
       const place = await openPlace({ dir: job.dir, spec: 'SPEC.md', path: environment.path })
+      await hideFiles(place)
       const options = { base: flags.base, head: flags.head, setup: flags.setup, verify: flags.verify, limitMs: flags['verify-minutes'] * MINUTE, allowUnchecked: flags['no-verify-ok'] }
       return runVerify(options, place.git, { commandEnv: environment.command, signal, emit })
     },

@@ -1,10 +1,11 @@
 import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared'
-import { realpath } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { openWriter, type Emit } from '../events/writer.ts'
 import { render } from '../events/render.ts'
 import { Ended, interrupted, type Outcome } from '../outcome.ts'
 import { aiDir, filesIn } from '../place.ts'
+import { reconcile } from '../progress/boxes.ts'
 import { takeLock } from '../progress/lock.ts'
 import { loadState } from '../progress/state.ts'
 import type { Io } from './io.ts'
@@ -16,7 +17,8 @@ export type Job = {
   dir: string
   /** As asked for; null: that of an unfinished run found here, or a new one. */
   run: string | null
-  resumable: boolean
+  /** The spec whose unfinished run is taken up when no run is named; null: never. */
+  resumes: string | null
   quiet: boolean
   plain: boolean
   work: (given: { run: string; emit: Emit; signal: AbortSignal }) => Promise<Outcome>
@@ -29,7 +31,7 @@ export type Job = {
 export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const dir = await realpath(resolve(job.dir)).catch(() => null)
   const files = dir === null ? null : filesIn(aiDir(dir))
-  const run = job.run ?? (job.resumable && files ? await unfinished(files.state) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
+  const run = job.run ?? (job.resumes !== null && files ? await unfinished(files.state, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
   const lock = files === null ? null : await takeLock(files.lock, run)
   const free = lock !== null && 'release' in lock
   const style = { color: io.color && !job.plain, quiet: job.quiet, time: io.color }
@@ -64,10 +66,15 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   return outcome.exitCode
 }
 
-/** A run that neither ended well nor was told to be another one goes on under its name. */
-async function unfinished(file: string): Promise<string | null> {
+/** Ends after which the same run can go on: limits, pauses, interruptions. Not done, and not stuck. */
+const GOES_ON: readonly number[] = [RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
+
+/** The run that was left here, when the spec is still the one it was for. */
+async function unfinished(file: string, spec: string): Promise<string | null> {
   const state = await loadState(file)
-  return state !== null && state.outcome?.exitCode !== RALPH_EXIT.verified ? state.run : null
+  if (state === null || (state.outcome !== null && !GOES_ON.includes(state.outcome.exitCode))) return null
+  const found = await readFile(spec, 'utf8').catch(() => null)
+  return found !== null && reconcile(state.spec, found).tampered ? null : state.run
 }
 
 function endingOf(error: unknown, signal: AbortSignal): { exitCode: RalphExit; reason: string } {

@@ -12,6 +12,8 @@ export type IterationFact = {
 
 export type Facts = {
   iterations: readonly IterationFact[]
+  /** Iterations before this one do not count towards stuck: a person has looked at them. */
+  since: number
   /** The task that would be next. */
   task: { id: string; text: string }
   costUsd: number
@@ -34,15 +36,16 @@ export const LEAST_COST_USD = 0.001
 /** Whether to go on. Pure; asked before every iteration, after the check for completion. */
 export function decide(facts: Facts, bounds: Bounds): Decision {
   const { iterations } = facts
-  const idle = trailing(iterations, (fact) => !fact.newTree && !fact.progress)
+  const recent = iterations.slice(facts.since)
+  const idle = trailing(recent, (fact) => !fact.newTree && !fact.progress)
   if (idle >= STUCK.idle) return { do: 'stuck', rule: 'no_new_tree', facts: [`${idle} iterations in a row left no tree that had not been there before`] }
 
-  const failures = iterations.map((fact) => fact.failure).filter((failure) => failure !== null)
+  const failures = recent.map((fact) => fact.failure).filter((failure) => failure !== null)
   const last = failures.at(-1)
   const same = last === undefined ? 0 : trailing(failures, (failure) => failure === last)
   if (same >= STUCK.sameFailure) return { do: 'stuck', rule: 'same_failure', facts: [`the same failure ${same} times in a row`] }
 
-  const attempts = iterations.filter((fact) => fact.task === facts.task.id).length
+  const attempts = recent.filter((fact) => fact.task === facts.task.id).length
   if (attempts >= STUCK.attempts) return { do: 'stuck', rule: 'too_many_attempts', facts: [`${attempts} attempts at one task: ${facts.task.text}`] }
 
   if (iterations.length >= bounds.maxIterations) return { do: 'limit', kind: 'iterations', message: `${iterations.length} of ${bounds.maxIterations} iterations are used up` }

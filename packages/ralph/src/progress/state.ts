@@ -21,6 +21,8 @@ export const RunState = z.object({
   verify: z.array(z.string()),
   baseline: Measured.nullable(),
   iterations: z.array(z.object({ task: z.string(), newTree: z.boolean(), progress: z.boolean(), failure: z.string().nullable() })),
+  /** The stuck rules look at iterations from here on. */
+  stuckSince: z.number().int().nonnegative(),
   trees: z.array(z.string()),
   /** For the next prompt. */
   evidence: z.array(z.string()),

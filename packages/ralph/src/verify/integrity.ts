@@ -17,13 +17,13 @@ export type ChangeFacts = {
 }
 
 const CODE = /\.(?:[cm]?[jt]sx?|py|go|rs|java|kt|kts|scala|rb|php|swift|cs|ex|exs|sh|bats)$/
-const TEST_NAME = /(?:^|[._-])(?:test|spec)s?\.[^./]+$|_test\.(?:go|py|rs|rb|exs)$|^test_[^/]*\.py$|(?:Test|Tests|IT|Spec)\.(?:java|kt|scala|cs|php)$/
+const TEST_NAME = /[._-](?:test|spec)s?\.[^./]+$|^tests?\.[^./]+$|_test\.(?:go|py|rs|rb|exs)$|^test_[^/]*\.py$|(?:Test|Tests|IT|Spec)\.(?:java|kt|scala|cs|php)$/
 const TEST_FOLDER = /(?:^|\/)(?:tests?|__tests__|e2e)\//
 
 /** Whether a path holds tests, by the conventions of the common languages. */
 export function isTestPath(path: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  return TEST_NAME.test(name) || (TEST_FOLDER.test(path) && CODE.test(name))
+  return CODE.test(name) && (TEST_NAME.test(name) || TEST_FOLDER.test(path))
 }
 
 const CI = /^(?:\.github\/workflows\/|\.gitlab-ci\.yml$|\.circleci\/|\.buildkite\/|azure-pipelines\.ya?ml$|Jenkinsfile$|\.travis\.yml$|bitbucket-pipelines\.yml$|\.woodpecker)/

@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { z } from 'zod'
 import { stage, type Stage } from './testing.ts'
 import { sign } from './webhooks.ts'
+
+// Real processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const at = { owner: 'ada', repo: 'shop' }
 type Got = { event: string; delivery: string; signature: string; body: string; payload: Record<string, unknown> }

@@ -7,7 +7,7 @@ type Service = { name: string; url: string; port: number; variable: string }
 export function services({ env, config }: Pick<Examined, 'env' | 'config'>): Service[] {
   const local = (port: number) => `http://127.0.0.1:${port}`
   return [
-    { name: 'orchestrator', url: config.url, port: env.ORCHESTRATOR_PORT, variable: 'ORCHESTRATOR_PORT' },
+    { name: 'orchestrator', url: config.url, port: Number(new URL(config.url).port || env.ORCHESTRATOR_PORT), variable: 'ORCHESTRATOR_PORT' },
     { name: 'dashboard', url: local(env.DASHBOARD_PORT), port: env.DASHBOARD_PORT, variable: 'DASHBOARD_PORT' },
     { name: 'gateway', url: local(env.GATEWAY_PORT), port: env.GATEWAY_PORT, variable: 'GATEWAY_PORT' },
     { name: 'intake', url: local(env.INTAKE_PORT), port: env.INTAKE_PORT, variable: 'INTAKE_PORT' },

@@ -30,7 +30,8 @@ export function Overview() {
         ))}
       <div className="tiles">
         <Tile title="Workers" figure={String(data.workers.active)} of={`of ${data.workers.allowed}`} used={data.workers.active} all={data.workers.allowed}>
-          {data.runtime === 'process' ? 'as processes: no sandbox' : `runtime ${data.runtime}`}
+          {/* The name may carry a warning behind a colon. */}
+          {data.runtime.startsWith('process') ? 'as plain processes: no sandbox' : `runtime ${data.runtime.split(':')[0]}`}
         </Tile>
         <Tile title="Iterations today" figure={String(data.budget.iterations)} of={`of ${data.budget.limit}`} used={data.budget.iterations + data.budget.reserved} all={data.budget.limit}>
           {data.budget.reserved > 0 ? `${data.budget.reserved} more reserved · ` : ''}

@@ -22,6 +22,7 @@ describe('the state in a sentence', () => {
     ['reserved iterations count as used', { queue, budget: { day: '2026-01-05', iterations: 190, reserved: 10, limit: 200, costUsd: 1 } }, "1 worker is active. Today's iterations are used up; new work starts after midnight UTC, or when DAILY_BUDGET is raised."],
     ['all workers busy', { queue, workers: { active: 2, allowed: 2 } }, '2 workers are active, which is all that are allowed. 2 items wait.'],
     ['cooldown', { queue, cooldownUntil: '2026-01-05T10:00:30Z' }, '1 worker is active. Cooling down between two starts.'],
+    ['what else holds it up', { queue, waiting: { code: 'engine_unavailable' as const, message: 'connect ENOENT', until: null } }, '1 worker is active. The container engine does not answer.'],
     ['idle', { workers: { active: 0, allowed: 2 } }, 'Idle: nothing waits and nothing runs. Label an issue to start.'],
   ])('%s', (_name, given, sentence) => {
     expect(say(given).sentence).toBe(sentence)

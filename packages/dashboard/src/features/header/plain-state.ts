@@ -1,4 +1,5 @@
 import type { FactoryStatus } from '@factory/shared'
+import { WAIT_WORD } from '../../ui/words.ts'
 
 export type PlainState = { sentence: string; next: { figure: string; of: string; why: string } }
 
@@ -26,8 +27,8 @@ export function plainState(status: FactoryStatus, now: number, clock: (iso: stri
     return { sentence: `${busy}. Cooling down between two starts.`, next: { figure: length(seconds(status.cooldownUntil)), of: '', why: 'cooldown between two starts' } }
   }
   if (status.waiting) {
-    const { message, until } = status.waiting
-    return { sentence: `${busy}. ${message}.`, next: { figure: until && ahead(until) ? clock(until) : 'Waiting', of: until && ahead(until) ? `in ${length(seconds(until))}` : '', why: message } }
+    const { code, message, until } = status.waiting
+    return { sentence: `${busy}. ${WAIT_WORD[code]}.`, next: { figure: until && ahead(until) ? clock(until) : 'Waiting', of: until && ahead(until) ? `in ${length(seconds(until))}` : '', why: message } }
   }
   return { sentence: `${busy}, ${status.queue.total} ${status.queue.total === 1 ? 'item waits' : 'items wait'}.`, next: { figure: 'Now', of: '', why: 'the next one is being started' } }
 }

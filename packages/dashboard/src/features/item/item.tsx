@@ -123,8 +123,11 @@ function Notices({ item }: { item: WorkItem }) {
         </Notice>
       )}
       {item.waiting && (
-        <Notice tone="info" title={item.waiting.message || WAIT_WORD[item.waiting.code]}>
-          {item.waiting.until ? `Until ${until(item.waiting.until, Date.now())}. It goes on by itself.` : 'It goes on by itself.'}
+        <Notice tone="info" title={WAIT_WORD[item.waiting.code]}>
+          <p>
+            {item.waiting.message && `Why: ${item.waiting.message}. `}
+            {item.waiting.until ? `Until ${until(item.waiting.until, Date.now())}. It goes on by itself.` : 'It goes on by itself.'}
+          </p>
         </Notice>
       )}
     </>

@@ -2,11 +2,10 @@ import type { WorkSummary } from '@factory/shared'
 import { useQuery } from '@tanstack/react-query'
 import { useFactory } from '../../data/factory.tsx'
 import { queueQuery } from '../../data/queries.ts'
-import { Ago } from '../../ui/ago.tsx'
 import { follow } from '../../ui/route.ts'
 import { Empty, Section } from '../../ui/section.tsx'
 import { State } from '../../ui/state.tsx'
-import { relative, until } from '../../ui/time.ts'
+import { duration, relative, until } from '../../ui/time.ts'
 import { useNow } from '../../ui/use-now.ts'
 import { PRIORITY_LOOK, WAIT_WORD } from '../../ui/words.ts'
 
@@ -42,7 +41,7 @@ function Row({ item }: { item: WorkSummary }) {
           {item.title}
         </a>
         <p className="quiet">
-          {item.repo} · waiting since <Ago at={item.queuedAt} every={10_000} />
+          {item.repo} · waiting for {duration((now - Date.parse(item.queuedAt)) / 1000)}
           {item.attempts > 0 && ` · attempt ${item.attempts + 1} of ${item.maxAttempts}`}
           {item.status === 'drafting' && ' · the spec comes first'}
           {item.status === 'verifying' && ' · to be checked'}
@@ -50,13 +49,14 @@ function Row({ item }: { item: WorkSummary }) {
         <p className="why">
           {waiting ? (
             <>
-              <span title={waiting.code}>{waiting.message || WAIT_WORD[waiting.code]}</span>
+              {WAIT_WORD[waiting.code]}
               {waiting.until && (
                 <>
                   {' '}
                   until <time dateTime={waiting.until}>{until(waiting.until, now)}</time> ({relative(waiting.until, now)})
                 </>
               )}
+              {waiting.message && waiting.message !== WAIT_WORD[waiting.code] && <span className="quiet">: {waiting.message}</span>}
             </>
           ) : (
             'Ready: starts next'

@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { stage, type Stage } from '../testing.ts'
 import { html, markdown } from './html.ts'
+
+// Real processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 let s: Stage
 beforeEach(async () => {
