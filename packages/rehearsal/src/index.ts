@@ -6,4 +6,5 @@ export { startForge, type Forge, type ForgeOptions, type SeenCall } from './forg
 export type { NewRepo } from './forge/create-repo.ts'
 export type { FaultRule } from './forge/faults.ts'
 export type { Delivery, Webhook } from './forge/webhooks.ts'
-export type { Token as ForgeToken } from './forge/world.ts'
+export type { App as ForgeApp, Token as ForgeToken } from './forge/world.ts'
+export { checklistIssue, demoIssue, sampleDir, scriptsDir, type SampleIssue } from './sample.ts'

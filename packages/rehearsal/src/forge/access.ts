@@ -7,7 +7,7 @@ export function readToken(world: World, header: string | null): Token | null {
   let secret = value
   if (/^basic$/i.test(scheme)) secret = Buffer.from(value, 'base64').toString('utf8').split(':').slice(1).join(':')
   else if (!/^(token|bearer)$/i.test(scheme)) return null
-  return world.tokens.find((token) => token.token === secret) ?? null
+  return world.tokens.find((token) => token.token === secret && !(token.expiresAt && token.expiresAt <= world.now())) ?? null
 }
 
 const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 }
@@ -33,7 +33,7 @@ export function openRepo(world: World, token: Token, owner: string, name: string
   if (!repo || !canSee(token, repo)) throw notFound()
   if (!needs) return repo
   if (!needs.permission.some((permission) => RANK[accessTo(token, repo, permission)] >= RANK[needs.access])) {
-    throw new ApiError(403, 'Resource not accessible by personal access token', undefined, { 'x-accepted-github-permissions': needs.permission.map((permission) => `${permission}=${needs.access}`).join('; ') })
+    throw new ApiError(403, `Resource not accessible by ${token.app ? 'integration' : 'personal access token'}`, undefined, { 'x-accepted-github-permissions': needs.permission.map((permission) => `${permission}=${needs.access}`).join('; ') })
   }
   if (repo.archived && needs.access === 'write') throw new ApiError(403, 'Repository was archived so is read-only.')
   return repo

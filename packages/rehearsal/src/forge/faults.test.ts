@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createFaults, fits } from './faults.ts'
 import { failure, stage, type Stage } from './testing.ts'
+
+// Real processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const at = { owner: 'ada', repo: 'shop' }
 let s: Stage

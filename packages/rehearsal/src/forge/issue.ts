@@ -154,7 +154,7 @@ export function touch(world: World, issue: Issue): void {
   issue.updatedAt = world.now()
 }
 
-export function note(world: World, issue: Issue, login: string, event: Omit<IssueEvent, 'id' | 'login' | 'createdAt'>): void {
+function note(world: World, issue: Issue, login: string, event: Omit<IssueEvent, 'id' | 'login' | 'createdAt'>): void {
   issue.events.push({ id: world.nextId(), login, createdAt: world.now(), ...event })
 }
 

@@ -9,7 +9,7 @@ export const API_PATH = '/api/v3'
 
 const apiOf = (world: World, repo: Repo): string => `${world.publicUrl()}${API_PATH}/repos/${fullName(repo)}`
 const webOf = (world: World, repo: Repo): string => `${world.publicUrl()}/${fullName(repo)}`
-export const issueUrl = (world: World, repo: Repo, issue: Issue): string => `${webOf(world, repo)}/${issue.pull ? 'pull' : 'issues'}/${issue.number}`
+const issueUrl = (world: World, repo: Repo, issue: Issue): string => `${webOf(world, repo)}/${issue.pull ? 'pull' : 'issues'}/${issue.number}`
 
 export function userPayload(world: World, login: string) {
   return {

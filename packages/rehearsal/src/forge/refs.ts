@@ -78,7 +78,7 @@ export function markMerged(world: World, repo: Repo, issue: Issue, pull: Pull, l
 }
 
 /** Numbers after GitHub's closing words: "Closes #3", "fixed: #4". */
-export function closedBy(text: string): number[] {
+function closedBy(text: string): number[] {
   return [...text.matchAll(/\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+#(\d+)\b/gi)].map((found) => Number(found[1]))
 }
 

@@ -12,7 +12,7 @@ import { API_PATH, commentPayload, issuePayload, pullPayload } from './payloads.
 import { mergePull, openPull, pullFacts, type MergeMethod, type NewPull } from './pull.ts'
 import { createMailer, type Delivery, type Webhook } from './webhooks.ts'
 import { readToken } from './access.ts'
-import { findRepo, type Comment, type Issue, type Repo, type Token, type World } from './world.ts'
+import { findRepo, type App, type Comment, type Issue, type Repo, type Token, type World } from './world.ts'
 
 export type ForgeOptions = {
   /** 0 or nothing: any free port. */
@@ -22,6 +22,8 @@ export type ForgeOptions = {
   /** Bare repositories are kept here; the rest of the state lives in memory. */
   dataDir: string
   tokens: readonly Token[]
+  /** GitHub Apps, for who rehearses with GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY. */
+  apps?: readonly App[]
   webhook?: Webhook
   /** How links in answers name this forge; nothing: its own address. */
   publicUrl?: string
@@ -83,7 +85,8 @@ export async function startForge(options: ForgeOptions): Promise<Forge> {
 
   const world: World = {
     repos: new Map(),
-    tokens: options.tokens,
+    tokens: [...options.tokens],
+    apps: options.apps ?? [],
     associations: options.associations ?? {},
     dataDir,
     now: options.now ?? (() => new Date()),

@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { z } from 'zod'
 import { stage, type Stage } from './testing.ts'
 import { sign } from './webhooks.ts'
+
+// Real processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const at = { owner: 'ada', repo: 'shop' }
 type Got = { event: string; delivery: string; signature: string; body: string; payload: Record<string, unknown> }
@@ -37,6 +40,10 @@ const events = async () => {
   // Deliveries of one moment may arrive in any order, at GitHub as here.
   return got.map(({ event, payload }) => (typeof payload['action'] === 'string' ? `${event}.${payload['action']}` : event)).sort()
 }
+
+test("signatures are GitHub's: its own example", () => {
+  expect(sign("It's a Secret to Everybody", 'Hello, World!')).toBe('sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17')
+})
 
 test('every delivery is signed and carries issue, label, repository and sender', async () => {
   s.forge.openIssue('ada/shop', 'ada', { title: 'Wanted', labels: ['bug'] })

@@ -12,6 +12,19 @@ export type Token = {
   repos?: readonly string[]
   /** Shown in `X-OAuth-Scopes`, as for a classic token. */
   scopes?: readonly string[]
+  /** Issued to an installation of a GitHub App. */
+  app?: boolean
+  expiresAt?: Date
+}
+
+/** A GitHub App that is installed wherever `repos` says (nothing: everywhere). */
+export type App = {
+  /** The number people put into GITHUB_APP_ID. */
+  id: string
+  slug: string
+  /** PEM of the public half of its key. */
+  publicKey: string
+  repos?: readonly string[]
 }
 
 export type Label = { id: number; name: string; color: string; description: string | null; default: boolean }
@@ -83,7 +96,9 @@ export type Happening = { event: 'issues' | 'issue_comment' | 'pull_request' | '
 /** All state of a forge but the git objects. */
 export type World = {
   repos: Map<string, Repo>
-  tokens: readonly Token[]
+  /** Grows by those issued to Apps. */
+  tokens: Token[]
+  apps: readonly App[]
   /** What a login is to every repository it does not own; nothing: COLLABORATOR with a token, NONE without. */
   associations: Readonly<Record<string, string>>
   dataDir: string

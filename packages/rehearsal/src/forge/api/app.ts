@@ -5,6 +5,7 @@ import { ApiError, notFound } from '../errors.ts'
 import { API_PATH, userPayload } from '../payloads.ts'
 import { fullName, type Token, type World } from '../world.ts'
 import { param, type ApiEnv } from './context.ts'
+import { appRoutes } from './apps.ts'
 import { gitDataRoutes } from './git-data.ts'
 import { issueRoutes } from './issues.ts'
 import { labelRoutes } from './labels.ts'
@@ -32,6 +33,9 @@ export function restApp(world: World, { hourlyLimit }: RestOptions): Hono<ApiEnv
 
   const app = new Hono<ApiEnv>().basePath(API_PATH)
 
+  // Before the tokens are asked for: these routes have their own proof.
+  app.route('/', appRoutes(world))
+
   app.use(async (c, next) => {
     const token = readToken(world, c.req.header('authorization') ?? null)
     if (!token) throw new ApiError(401, c.req.header('authorization') === undefined ? 'Requires authentication' : 'Bad credentials')
@@ -55,7 +59,10 @@ export function restApp(world: World, { hourlyLimit }: RestOptions): Hono<ApiEnv
     c.res.headers.set('x-github-media-type', 'github.v3; format=json')
   })
 
-  app.get('/user', (c) => c.json({ ...userPayload(world, c.get('token').login), name: c.get('token').login }))
+  app.get('/user', (c) => {
+    if (c.get('token').app) throw new ApiError(403, 'Resource not accessible by integration')
+    return c.json({ ...userPayload(world, c.get('token').login), name: c.get('token').login })
+  })
   app.get('/users/:login', (c) => c.json(userPayload(world, param(c, 'login'))))
   app.get('/rate_limit', (c) => {
     const core = limits(c.get('token'))

@@ -119,7 +119,8 @@ async function listTree(repo: Repo, commit: string, path: string) {
   const { code, stdout } = await tryGit(repo.dir, ['ls-tree', '-z', '--long', '--full-tree', commit, ...(path === '' ? [] : ['--', path])])
   if (code !== 0) return []
   return stdout.split('\0').filter(Boolean).map((line) => {
-    const [about = '', name = ''] = line.split('\t')
+    const tab = line.indexOf('\t')
+    const [about, name] = [line.slice(0, tab), line.slice(tab + 1)]
     const [mode, kind, sha = '', size] = about.split(/ +/)
     return { path: name, sha, size: Number(size) || 0, type: kind === 'tree' ? 'dir' : kind === 'commit' ? 'submodule' : mode === '120000' ? 'symlink' : 'file' }
   })

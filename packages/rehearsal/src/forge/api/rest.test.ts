@@ -1,5 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { failure, stage, TOKEN, type Stage } from '../testing.ts'
+
+// Real processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const at = { owner: 'ada', repo: 'shop' }
 let s: Stage

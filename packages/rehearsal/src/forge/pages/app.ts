@@ -48,7 +48,7 @@ ${readme.code === 0 && html`<div class="card"><h3>README.md</h3><div>${markdown(
     if (!found) return missing()
     const { repo, issue } = found
     if (issue.pull) return c.redirect(`/${fullName(repo)}/pull/${issue.number}`)
-    return layout(`${issue.title} · #${issue.number}`, trail(repo), html`${issueTop(repo, issue)}${talk(issue)}`)
+    return layout(`${issue.title} · #${issue.number}`, trail(repo), html`${issueTop(repo, issue)}${talk(repo, issue)}`)
   })
 
   app.get('/:owner/:repo/pull/:file{[0-9]+\\.(diff|patch)}', async (c) => {
@@ -62,7 +62,7 @@ ${readme.code === 0 && html`<div class="card"><h3>README.md</h3><div>${markdown(
     const found = pullOf(c)
     if (!found) return missing()
     const { repo, issue, pull } = found
-    return layout(`${issue.title} · #${issue.number}`, trail(repo), html`${issueTop(repo, issue)}${talk(issue)}${pullChanges(await pullFacts(repo, pull))}`)
+    return layout(`${issue.title} · #${issue.number}`, trail(repo), html`${issueTop(repo, issue)}${talk(repo, issue)}${pullChanges(await pullFacts(repo, pull))}`)
   })
 
   app.notFound(() => missing())

@@ -24,11 +24,28 @@ function show(value: Value): string {
 /** The few tags that bodies use for structure; they carry no attribute, so they can do nothing. */
 const STRUCTURE = /&lt;(\/?(?:details|summary|sub|kbd|br))&gt;/g
 
-/** GitHub-flavoured Markdown. HTML in it is shown, not done, but for {@link STRUCTURE}; comments are left out. */
-export function markdown(text: string): Html {
+/**
+ * GitHub-flavoured Markdown. HTML in it is shown, not done, but for {@link STRUCTURE}; comments are
+ * left out. With a repository, `#7` leads to its issue 7.
+ */
+export function markdown(text: string, repo?: string): Html {
   const rendered = Bun.markdown.html(text.replace(/<!--[\s\S]*?-->/g, ''), { noHtmlBlocks: true, noHtmlSpans: true, autolinks: { url: true } })
   const safe = rendered.replace(/(<a href="|<img src=")([^"]*)"/g, (whole, start: string, target: string) => (/^(https?:|mailto:|#|\/)/i.test(target) ? whole : `${start}#"`))
-  return new Html(safe.replace(STRUCTURE, '<$1>'))
+  const done = safe.replace(STRUCTURE, '<$1>')
+  return new Html(repo === undefined ? done : linkNumbers(done, repo))
+}
+
+/** Only in running text: not in tags, code, or what is a link already. */
+function linkNumbers(rendered: string, repo: string): string {
+  let inside = 0
+  return rendered
+    .split(/(<[^>]*>)/)
+    .map((part) => {
+      const tag = /^<(\/?)(?:a|code|pre)\b/.exec(part)
+      if (tag) inside += tag[1] === '/' ? -1 : 1
+      return tag || part.startsWith('<') || inside > 0 ? part : part.replace(/(^|[\s(])#(\d+)\b/g, (_all, before: string, number: string) => `${before}<a href="/${repo}/issues/${number}">#${number}</a>`)
+    })
+    .join('')
 }
 
 /** A unified diff with its lines told apart by colour and by their first character. */

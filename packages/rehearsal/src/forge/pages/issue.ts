@@ -19,14 +19,14 @@ export function issueTop(repo: Repo, issue: Issue): Html {
   const { pull } = issue
   const about = pull ? html`<strong>${issue.login}</strong> ${pull.mergedAt ? 'merged' : 'wants to merge'} <code>${pull.head}</code> into <code>${pull.base}</code>` : html`<strong>${issue.login}</strong> opened this issue on ${when(issue.createdAt)}`
   return html`<h1>${issue.title} <small>#${issue.number}</small></h1><p><span class="state ${stateOf(issue)}">${stateOf(issue)}</span> ${about} ${labels(issue)}</p>
-<div class="card"><h3>${issue.login} (${issue.association.toLowerCase()}) · ${when(issue.createdAt)} · ${fullName(repo)}</h3><div>${issue.body ? markdown(issue.body) : html`<p class="soft">No description provided.</p>`}</div></div>`
+<div class="card"><h3>${issue.login} (${issue.association.toLowerCase()}) · ${when(issue.createdAt)} · ${fullName(repo)}</h3><div>${issue.body ? markdown(issue.body, fullName(repo)) : html`<p class="soft">No description provided.</p>`}</div></div>`
 }
 
 /** Comments and events in the order they happened. */
-export function talk(issue: Issue): Html {
-  const comments = issue.comments.map((comment) => ({ id: comment.id, shown: html`<div class="card" id="issuecomment-${comment.id}"><h3>${comment.login} (${comment.association.toLowerCase()}) · ${when(comment.createdAt)}</h3><div>${markdown(comment.body)}</div></div>` }))
+export function talk(repo: Repo, issue: Issue): Html {
+  const comments = issue.comments.map((comment) => ({ id: comment.id, shown: html`<div class="card" id="issuecomment-${comment.id}"><h3>${comment.login} (${comment.association.toLowerCase()}) · ${when(comment.createdAt)}</h3><div>${markdown(comment.body, fullName(repo))}</div></div>` }))
   const events = issue.events.map((event) => ({ id: event.id, shown: html`<p class="event">${event.login} ${event.event}${event.label !== undefined && html` <span class="label">${event.label}</span>`} · ${when(event.createdAt)}</p>` }))
-  const reviews = (issue.pull?.reviews ?? []).map((review) => ({ id: review.id, shown: html`<div class="card"><h3>${review.login} ${review.state.toLowerCase().replace('_', ' ')} · ${when(review.submittedAt)}</h3><div>${markdown(review.body)}</div></div>` }))
+  const reviews = (issue.pull?.reviews ?? []).map((review) => ({ id: review.id, shown: html`<div class="card"><h3>${review.login} ${review.state.toLowerCase().replace('_', ' ')} · ${when(review.submittedAt)}</h3><div>${markdown(review.body, fullName(repo))}</div></div>` }))
   return html`${[...comments, ...events, ...reviews].sort((a, b) => a.id - b.id).map(({ shown }) => shown)}`
 }
 

@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { stage, type Stage } from '../testing.ts'
 import { html, markdown } from './html.ts'
+
+// Real processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 let s: Stage
 beforeEach(async () => {
@@ -50,6 +53,11 @@ test('what is not there says so', async () => {
 describe('html', () => {
   test('escapes values but not templates inside templates', () => {
     expect(html`<b title="${'"'}">${'<i>'}${html`<i>${1}</i>`}${[html`<u>`, '&', null, false]}</b>`.text).toBe('<b title="&quot;">&lt;i&gt;<i>1</i><u>&amp;</b>')
+  })
+
+  test('numbers lead to issues, but not in code or links', () => {
+    const { text } = markdown('Closes #7, not `#8` or [see #9](https://x.example/) or a#1', 'ada/shop')
+    expect(text).toContain('Closes <a href="/ada/shop/issues/7">#7</a>, not <code>#8</code> or <a href="https://x.example/">see #9</a> or a#1')
   })
 
   test('hidden comments stay hidden', () => {
