@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentTask } from './agents/agent.ts'
 import { scriptedAgent, type Step } from './agents/scripted.ts'
@@ -243,6 +243,12 @@ describe('beginning', () => {
     const ran = await ralph([tickAll])
     expect(repo.git('log', '--format=%s', '-1')).toBe('Save the work found in the tree')
     expect(ran.exitCode).toBe(10)
+  })
+
+  test('writes nothing through a link the repository put in its way', async () => {
+    await start(ONE)
+    symlinkSync('/tmp', join(repo.dir, '.ai'))
+    expect((await ralph([work])).of('run.finished')[0]).toMatchObject({ exitCode: 64, reason: expect.stringContaining('follows no link') })
   })
 
   test('one Ralph in a directory', async () => {
