@@ -70,7 +70,7 @@ describeWith(['claude'], 'when something goes wrong', () => {
     const { item } = await factory.client.call('createWork', { body: { repo: 'demo/broken', spec: '# T\n\n- [ ] do it\n', source: 'api', sourceId: 'broken-1' } })
     const failed = await factory.untilStatus(item.id, 'failed')
     expect(failed.failure).toMatchObject({ code: 'bad_factory_yml' })
-    expect(failed.failure?.message).toContain('line 3')
+    expect(failed.failure?.message).toContain('.factory.yml:3')
     expect(failed.failure?.message).toContain('settup')
   }, START)
 

@@ -11,7 +11,7 @@ import { anEvent, startStubApi, type StubApi } from './testing/stub-api.ts'
 let stub: StubApi
 let dist: string
 let page: Awaited<ReturnType<typeof start>>
-const auth = { authorization: 'Bearer test-token' }
+const auth = { authorization: 'Bearer a-token-for-tests-only' }
 
 beforeAll(async () => {
   dist = join(await mkdtemp(join(tmpdir(), 'dashboard-')), 'dist')

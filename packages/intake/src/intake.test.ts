@@ -59,23 +59,6 @@ describe('from a label to an item', () => {
     expect(creates(world)).toHaveLength(1)
   })
 
-  test('a burst of deliveries is one or two looks', async () => {
-    const { forge, world } = await begin()
-    webhooks({ forge, world })
-    await polled(world)
-    const issue = forge.openIssue(REPO, ADA.login, { title: 'Talk', body: 'x' })
-    await forge.settled()
-    const looks = () => forge.requests.filter((call) => call.path === `/repos/${REPO}/issues/${issue.number}`).length
-    const before = looks()
-    // The first look is held up while the others arrive.
-    forge.fault({ match: { path: `/repos/${REPO}/issues/${issue.number}` }, timeout: 300, times: 1 })
-    for (let index = 0; index < 20; index++) forge.comment(REPO, issue.number, ADA.login, `talk ${index}`)
-    await forge.settled()
-    forge.label(REPO, issue.number, ADA.login, 'ai-factory')
-    await until(() => world.orchestrator.item(`${REPO}#${issue.number}`), 'the item')
-    expect(looks() - before).toBeLessThan(8)
-  })
-
   test('a pull request with the label, a closed issue and one of a stranger are left alone', async () => {
     const { forge, world } = await begin(FAST)
     const stranger = forge.openIssue(REPO, 'mallory', { title: 'Evil', body: 'x', labels: ['ai-factory'] })
@@ -204,9 +187,13 @@ describe('what people do on the issue', () => {
     await reported()
     expect(labelsOf(forge, number)).toEqual(['ai-factory:pr'])
     expect(forge.comments(REPO, number)[0]?.body).toContain(`${forge.url}/${REPO}/pull/9`)
+    const edits = () => forge.requests.filter((call) => call.method === 'PATCH').length
+    const before = edits()
     forge.label(REPO, number, ADA.login, 'ai-factory')
     await until(() => !labelsOf(forge, number).includes('ai-factory'), 'the trigger to be heard')
     expect(now()?.status).toBe('completed')
+    // The comment says already what there is to say.
+    expect(edits()).toBe(before)
   })
 
   test('a deleted status comment is written anew', async () => {

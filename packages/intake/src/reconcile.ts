@@ -63,8 +63,8 @@ async function findWork(client: Client, id: string): Promise<Work | null> {
   const summary = items[0]
   if (!summary) return null
   const { item, runs, events } = await client.call('getWork', { params: { id: summary.id } })
-  const asked = events.findLast((event) => event.type === 'work.status' && event.data['to'] === 'needs_input')
-  return { item, built: runs.some((run) => run.kind === 'build'), askedAt: asked?.at ?? item.updatedAt }
+  const asked = events.filter((event) => event.type === 'work.status' && event.data['to'] === 'needs_input').map((event) => event.at)
+  return { item, built: runs.some((run) => run.kind === 'build'), askedAt: asked.sort().at(-1) ?? item.updatedAt }
 }
 
 function knownOf({ item, built }: Work): Known {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { describeWith, need } from '@factory/rehearsal/testing'
 import { generateKeyPairSync } from 'node:crypto'
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -16,7 +16,11 @@ import { checkPostgres } from './checks/postgres.ts'
 import { checkRedis } from './checks/redis.ts'
 import { checkService } from './checks/services.ts'
 import { readEnvironment, unreadableLines } from './environment.ts'
+import { mergeProblems } from './examine.ts'
 import type { Examined } from './examined.ts'
+
+// A check may take eight seconds on its own.
+setDefaultTimeout(30_000)
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -53,6 +57,10 @@ describe('the environment', () => {
     expect(problems.join('\n')).not.toContain('short')
     expect(env).toMatchObject({ COOLDOWN_SECONDS: 5, MAX_WORKERS: 2 })
     expect(env.REPOS).toBeUndefined()
+  })
+
+  test('problems of several services are told once each, and not what a check of its own tells', () => {
+    expect(mergeProblems(['REPOS is not set: x', 'GITHUB_TOKEN is not set. y'], ['REPOS is wrong', 'MAX_WORKERS is "x"'])).toEqual(['REPOS is not set: x', 'MAX_WORKERS is "x"'])
   })
 
   test('lines of .env that nobody reads are named', () => {
@@ -201,7 +209,7 @@ describe('GitHub', () => {
     const weak = api(Response.json({ login: 'mara' }, { headers: { 'x-oauth-scopes': 'gist' } }))
     expect(await checkGithub(examined({ GITHUB_TOKEN: 'x', GITHUB_API_URL: weak }))).toMatchObject([{ status: 'fail' }, { name: 'repositories', status: 'warn' }])
     expect(await checkGithub(examined({ REPOS }))).toMatchObject([{ status: 'fail' }])
-    expect(await checkGithub(examined({}))).toMatchObject([{ status: 'skipped' }])
+    expect(await checkGithub(examined({}))).toMatchObject([{ status: 'fail', fix: expect.stringContaining('factory demo') }])
     expect(await checkGithub(examined({ GITHUB_TOKEN: 'x', GITHUB_API_URL: 'http://127.0.0.1:1' }))).toMatchObject([{ status: 'fail' }])
   })
 

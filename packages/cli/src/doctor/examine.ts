@@ -1,4 +1,5 @@
 import { findToken } from '../connect.ts'
+import { configurationProblems } from '../stack/problems.ts'
 import type { Context } from '../command.ts'
 import { checkBun } from './checks/bun.ts'
 import { checkClaude } from './checks/claude.ts'
@@ -23,7 +24,7 @@ export async function examine({ io, config }: Pick<Context, 'io' | 'config'>): P
   const found = await Promise.all<Finding | Finding[]>([
     checkBun(Bun.version),
     checkGit(io.env),
-    checkConfiguration(io.cwd, problems),
+    checkConfiguration(io.cwd, mergeProblems(configurationProblems(io.env), problems)),
     checkDataDir(examined).then(async (finding) => [finding, await checkDisk(examined)]),
     checkClaude(examined),
     checkModel(examined),
@@ -36,4 +37,17 @@ export async function examine({ io, config }: Pick<Context, 'io' | 'config'>): P
     checkToken(examined),
   ])
   return found.flat()
+}
+
+/** Checks of their own tell of these, with more to say. */
+const TOLD_ELSEWHERE = /^(GITHUB_TOKEN|GITHUB_APP_ID|GITHUB_APP_PRIVATE_KEY|ANTHROPIC_API_KEY|CLAUDE_CODE_OAUTH_TOKEN) is not set/
+
+/** What stops `factory up`, in the services' own words, and what only doctor looks at; each variable once. */
+export function mergeProblems(...lists: readonly (readonly string[])[]): string[] {
+  const byVariable = new Map<string, string>()
+  for (const problem of lists.flat()) {
+    const variable = problem.split(' ')[0] ?? problem
+    if (!byVariable.has(variable) && !TOLD_ELSEWHERE.test(problem)) byVariable.set(variable, problem)
+  }
+  return [...byVariable.values()]
 }

@@ -28,7 +28,7 @@ export type StubOptions = { port?: number; token?: string; world?: World }
  * the paths and schemas are the shared table's, the answers come from a world the test can change.
  */
 export function startStubApi(options: StubOptions = {}): StubApi {
-  const token = options.token ?? 'test-token'
+  const token = options.token ?? 'a-token-for-tests-only'
   const world = options.world ?? aBusyWorld(Date.now())
   const calls: string[] = []
   const bodies: unknown[] = []

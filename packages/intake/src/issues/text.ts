@@ -1,7 +1,10 @@
 import { checkSpec, issueToSpec, parseSpec, visibleText, withoutComments } from '@factory/shared'
 
-/** GitHub's own limit for a body. What is longer did not come from its editor. */
-export const MAX_BODY = 65_536
+/**
+ * Characters. GitHub's own limit is 65,536; other forges allow more, and what fits into a spec is taken
+ * whole, so that no task at the end of a long issue is lost.
+ */
+export const MAX_BODY = 250_000
 const MAX_TITLE = 300
 const CUT_NOTE = '\n\n(The issue is longer than this; the rest was cut.)'
 

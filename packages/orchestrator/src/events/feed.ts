@@ -5,7 +5,7 @@ import { comparePositions, parsePosition, type Position } from './position.ts'
 import { readEvents } from './read.ts'
 
 /** Somebody who follows live. Calls come in order and must not throw. */
-export type Follower = {
+type Follower = {
   event(event: FactoryEvent): void
   progress(message: ProgressMessage): void
   /** The feed stops; nothing comes any more. */

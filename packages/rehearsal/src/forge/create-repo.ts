@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { RepoName } from '@factory/shared'
@@ -16,14 +16,17 @@ export type NewRepo = {
   description?: string
 }
 
-const SETTINGS = [
-  ['http.receivepack', 'true'],
-  // As GitHub: any commit may be fetched by its name, partial clones work, refs/pull is not pushed to.
-  ['uploadpack.allowAnySHA1InWant', 'true'],
-  ['uploadpack.allowFilter', 'true'],
-  ['receive.hideRefs', 'refs/pull'],
-  ['gc.auto', '0'],
-] as const
+/** As GitHub: any commit may be fetched by its name, partial clones work, refs/pull is not pushed to. */
+const CONFIG = `[http]
+\treceivepack = true
+[uploadpack]
+\tallowAnySHA1InWant = true
+\tallowFilter = true
+[receive]
+\thideRefs = refs/pull
+[gc]
+\tauto = 0
+`
 
 /** Makes a repository whose first commit has the given files. @throws Error when it exists or the name is none */
 export async function createRepo(world: World, wanted: NewRepo): Promise<Repo> {
@@ -59,7 +62,7 @@ export async function createRepo(world: World, wanted: NewRepo): Promise<Repo> {
     await rm(dir, { recursive: true, force: true })
     await mkdir(dir, { recursive: true })
     await git(dir, ['init', '--quiet', '--bare', `--initial-branch=${defaultBranch}`, '.'])
-    for (const [setting, value] of SETTINGS) await git(dir, ['config', setting, value])
+    await appendFile(join(dir, 'config'), CONFIG)
     if (wanted.from !== undefined) await commitFirst(dir, wanted.from, defaultBranch)
     repo.refs = await listRefs(dir)
     return repo

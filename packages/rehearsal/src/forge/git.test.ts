@@ -87,6 +87,11 @@ test('git says why it may not', async () => {
   expect((await s.git(s.dir, 'ls-remote', s.remote('ada/hidden'))).code).toBe(0)
 })
 
+test('refs/pull is the forge\'s own', async () => {
+  await s.git(s.dir, 'clone', '--quiet', s.remote('ada/shop'), 'one')
+  expect((await s.git(join(s.dir, 'one'), 'push', 'origin', 'HEAD:refs/pull/1/head')).out).toContain('deny updating a hidden ref')
+})
+
 test('two pushes at once are both seen, each once', async () => {
   await Promise.all([s.branch('left', { 'l.txt': 'l' }), s.branch('right', { 'r.txt': 'r' })])
   const { data } = await s.octokit.repos.listBranches({ owner: 'ada', repo: 'shop' })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fail, ok, skipped, warn, type Finding } from '../finding.ts'
+import { fail, ok, warn, type Finding } from '../finding.ts'
 import { limit, reason, type Examined } from '../examined.ts'
 import { appToken } from '../github-app.ts'
 
@@ -15,8 +15,7 @@ export async function checkGithub({ env }: Examined): Promise<Finding[]> {
   if (GITHUB_TOKEN !== undefined) return byToken(GITHUB_API_URL, GITHUB_TOKEN, repos)
   if (GITHUB_APP_ID !== undefined && GITHUB_APP_PRIVATE_KEY !== undefined) return byApp(GITHUB_API_URL, GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY, repos)
   if (GITHUB_APP_ID !== undefined || GITHUB_APP_PRIVATE_KEY !== undefined) return [fail('github', 'only one of GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY is set', 'Set both, or GITHUB_TOKEN')]
-  if (repos.length > 0) return [fail('github', 'REPOS is set but there is no credential', 'Set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY')]
-  return [skipped('github', 'neither REPOS nor a credential is set (the demo needs none)')]
+  return [fail('github', 'there is no credential', 'Set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY (`factory demo` needs none)')]
 }
 
 async function byToken(api: string, token: string, repos: readonly string[]): Promise<Finding[]> {
