@@ -56,7 +56,7 @@ create table work_items (
 );
 
 -- The head of each repository's queue, by priority and age.
-create index work_items_queue on work_items (repo, priority_rank, queued_at, id)
+create index work_items_queue on work_items (repo, priority_rank, (status <> 'verifying'), queued_at, id)
   where status in ('drafting', 'queued', 'verifying') and current_run_id is null;
 create index work_items_status on work_items (status, id);
 create index work_items_unreported on work_items (source, id) where revision > reported_revision;
@@ -280,7 +280,7 @@ begin
       and (w.status <> 'queued' or w.files = '{}' or not exists (
         select 1 from runs r join work_items o on o.id = r.item_id
         where r.status in ('starting', 'running') and r.kind = 'build' and o.repo = w.repo and o.files && w.files))
-    order by w.queued_at, w.id
+    order by (w.status <> 'verifying'), w.queued_at, w.id
     limit p_heads
   ) head
   order by

@@ -217,7 +217,7 @@ CREATE INDEX work_events_item ON public.work_events USING btree (item_id, seq);
 
 CREATE INDEX work_events_stream ON public.work_events USING btree (xid, seq);
 
-CREATE INDEX work_items_queue ON public.work_items USING btree (repo, priority_rank, queued_at, id) WHERE ((status = ANY (ARRAY['drafting'::text, 'queued'::text, 'verifying'::text])) AND (current_run_id IS NULL));
+CREATE INDEX work_items_queue ON public.work_items USING btree (repo, priority_rank, ((status <> 'verifying'::text)), queued_at, id) WHERE ((status = ANY (ARRAY['drafting'::text, 'queued'::text, 'verifying'::text])) AND (current_run_id IS NULL));
 
 CREATE INDEX work_items_status ON public.work_items USING btree (status, id);
 
@@ -286,7 +286,7 @@ begin
       and (w.status <> 'queued' or w.files = '{}' or not exists (
         select 1 from runs r join work_items o on o.id = r.item_id
         where r.status in ('starting', 'running') and r.kind = 'build' and o.repo = w.repo and o.files && w.files))
-    order by w.queued_at, w.id
+    order by (w.status <> 'verifying'), w.queued_at, w.id
     limit p_heads
   ) head
   order by

@@ -5,7 +5,7 @@ import { z } from 'zod'
  * A private key as people put one into an environment: the PEM text itself, the same with `\n`
  * written out (one line of an `.env` file), or base64 of it.
  */
-export const PrivateKey = z.string().transform((text, context) => {
+const PrivateKey = z.string().transform((text, context) => {
   const unescaped = text.replace(/\\n/g, '\n').trim()
   if (isPem(unescaped)) return `${unescaped}\n`
   const decoded = Buffer.from(text, 'base64').toString('utf8').trim()

@@ -1,4 +1,4 @@
-import { envInt, envList, envNumber, envUrl, LEASE_SECONDS, parseEnv, ConfigError } from '@factory/shared'
+import { envInt, envNumber, envUrl, LEASE_SECONDS, parseEnv, ConfigError } from '@factory/shared'
 import { githubEnv, githubEnvProblems } from '@factory/github'
 import { z } from 'zod'
 
@@ -44,7 +44,9 @@ const ConfigSchema = z.object({
   OPENAI_BASE_URL: envUrl('https://api.openai.com/v1').optional(),
   EMBEDDING_MODEL: z.string().default('text-embedding-3-small').describe('the name of an embedding model'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info').describe('trace, debug, info, warn, error, fatal or silent'),
-  REPOS: envList.optional(),
+  /** Process runtime: the agent's binary, and where its workers find git and the repository's tools. */
+  CLAUDE_BIN: z.string().optional().describe('the path of the claude binary'),
+  PATH: z.string().default('/usr/local/bin:/usr/bin:/bin').describe('a search path'),
 })
 export type Config = z.infer<typeof ConfigSchema>
 

@@ -1,6 +1,7 @@
 import type { Logger } from '@factory/shared'
 import type { Config } from './config.ts'
 import type { Db } from './db/connect.ts'
+import type { Metrics } from './metrics/prometheus.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Embedder } from './ports/embedder.ts'
 import type { EventBus } from './ports/event-bus.ts'
@@ -19,6 +20,8 @@ export type Context = {
   embedder: Embedder
   runtime: WorkerRuntime
   forge: Forge
+  /** Counts what happens, for Prometheus. */
+  metrics: Pick<Metrics, 'admission' | 'heartbeat' | 'runFinished'>
   /** Asks the scheduler to look now rather than at its next second. */
   wake: () => void
 }

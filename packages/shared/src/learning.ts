@@ -33,6 +33,7 @@ export function parseNewLearnings(markdown: string): NewLearning[] {
   for (const line of markdown.slice(0, 262_144).split(/\r?\n/)) {
     const match = /^\s*[-*]\s+\**(pattern|gotcha|approach)\**\s*:\**\s*(.+)$/i.exec(line)
     if (!match) continue
+    // oxlint-disable-next-line no-control-regex -- what a model writes may hold them
     const text = (match[2] ?? '').replace(/[\u0000-\u001f\u007f]/g, ' ').trim().slice(0, 1000)
     const learning = NewLearning.safeParse({ kind: match[1]?.toLowerCase(), text })
     if (learning.success) found.set(`${learning.data.kind}:${learning.data.text.toLowerCase()}`, learning.data)

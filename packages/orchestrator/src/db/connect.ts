@@ -36,6 +36,8 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
     // the driver's own grows to 20 s, which it then needs to see a server that is back
     backoff: (attempt: number) => Math.min(0.5, 0.05 * 2 ** attempt),
     idle_timeout: 0,
+    // a host that vanished is noticed within a minute, not in the system's two hours
+    keep_alive: 15,
     onnotice: () => {},
     connection: {
       application_name: options.applicationName ?? 'factory',

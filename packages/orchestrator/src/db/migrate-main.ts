@@ -7,13 +7,13 @@ import { migrate } from './migrate.ts'
 
 const Env = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a PostgreSQL URL' }).optional().describe('postgres://user:password@host:5432/database'),
-  FACTORY_DATA_DIR: z.string().default('.factory').describe('a directory that the factory may write to'),
+  DATA_DIR: z.string().default('.factory').describe('a directory that the factory may write to'),
 })
 
 /** What `scripts/migrate.sh` runs: migrates DATABASE_URL, or the embedded store when there is none. */
 async function main(): Promise<void> {
   const env = parseEnv(Env, process.env)
-  const embedded = env.DATABASE_URL ? null : await startEmbedded(resolve(env.FACTORY_DATA_DIR, 'db'))
+  const embedded = env.DATABASE_URL ? null : await startEmbedded(resolve(env.DATA_DIR, 'store'))
   const db = connect(env.DATABASE_URL ?? embedded?.url ?? '', { max: 1 })
   try {
     const applied = await migrate(db.sql)

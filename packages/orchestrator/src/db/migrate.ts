@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Sql } from './connect.ts'
 
 export type Migration = { version: number; name: string; text: string; checksum: string }
-export type Applied = { version: number; name: string; checksum: string }
+type Applied = { version: number; name: string; checksum: string }
 
 /** Where the numbered files of this repository are. */
 export const MIGRATIONS_DIR = join(import.meta.dir, '../../../../migrations')
@@ -26,7 +26,7 @@ export function readMigrations(directory: string = MIGRATIONS_DIR): Migration[] 
 }
 
 /** Which migrations are still to be run, or why none may be. */
-export function pendingMigrations(known: readonly Migration[], applied: readonly Applied[]): Migration[] {
+function pendingMigrations(known: readonly Migration[], applied: readonly Applied[]): Migration[] {
   for (const row of applied) {
     const file = known.find((migration) => migration.version === row.version)
     if (!file) throw new MigrationError(`The database has migration ${row.name}, which this version of the factory does not know: it was used by a newer one. Run that version, or restore a backup from before it.`)

@@ -1,6 +1,6 @@
 import { FactoryEvent } from '@factory/shared'
 import type { Db } from '../db/connect.ts'
-import { comparePositions, positionId, type Position } from './position.ts'
+import { positionId, type Position } from './position.ts'
 import { loadAfter, loadHead, loadItemEvents, type EventFilter, type EventRow } from './store.ts'
 
 type Needs = { db: Db }
@@ -18,7 +18,8 @@ export async function readEvents(ctx: Needs, after: Position, filter: EventFilte
   const { rows, head } = await loadAfter(ctx.db.sql, after, filter, limit)
   const last = rows.at(-1)
   if (last && rows.length === limit) return { events: rows.map(eventView), next: { xid: last.xid, seq: last.seq }, atHead: false }
-  return { events: rows.map(eventView), next: comparePositions(head, after) > 0 ? head : after, atHead: true }
+  // A position ahead of the head is from another database (a restored one): the reader goes on from here.
+  return { events: rows.map(eventView), next: head, atHead: true }
 }
 
 /** Where a reader starts who wants only what comes from now on. */

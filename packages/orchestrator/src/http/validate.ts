@@ -2,7 +2,7 @@ import { api, CreateWorkLong, CreateWorkShort, FactoryError, zodDetails, type En
 import type { z } from 'zod'
 
 /** Parses one part of a request, or says which field is wrong. */
-export function parsePart(schema: z.ZodType, value: unknown): unknown {
+export function parsePart<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const details = zodDetails(parsed.error)

@@ -3,7 +3,7 @@ import { EVENTS_CHANNEL } from '../ports/event-bus.ts'
 import { callAdmit, type Admission } from './store.ts'
 
 /** Admits one waiting item, or says why not. */
-export async function admitOne(ctx: Pick<Context, 'db' | 'bus' | 'config'>): Promise<Admission> {
+export async function admitOne(ctx: Pick<Context, 'db' | 'bus' | 'config' | 'metrics'>): Promise<Admission> {
   const { config } = ctx
   const admission = await callAdmit(ctx.db.sql, {
     maxWorkers: config.MAX_WORKERS,
@@ -12,6 +12,7 @@ export async function admitOne(ctx: Pick<Context, 'db' | 'bus' | 'config'>): Pro
     maxIterations: config.MAX_ITERATIONS,
     leaseSeconds: config.LEASE_SECONDS,
   })
+  ctx.metrics.admission(admission.outcome)
   if (admission.outcome === 'admitted') void ctx.bus.publish(EVENTS_CHANNEL, {})
   return admission
 }

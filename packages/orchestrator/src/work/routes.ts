@@ -4,7 +4,7 @@ import { cancelWork } from './cancel.ts'
 import { createWork } from './create.ts'
 import { editWork } from './edit.ts'
 import { getWork, listWork } from './read.ts'
-import { reportWork } from './report.ts'
+import { reportWork } from './mark-reported.ts'
 import { retryWork } from './retry.ts'
 
 export const workHandlers: Handlers<Context, 'createWork' | 'listWork' | 'getWork' | 'editWork' | 'cancelWork' | 'retryWork' | 'reportWork'> = {

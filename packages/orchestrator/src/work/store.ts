@@ -83,6 +83,7 @@ export async function loadItemBySource(q: Query, source: string, sourceId: strin
 }
 
 export type ItemFilter = {
+  ids?: readonly number[] | undefined
   status?: WorkStatus | undefined
   repo?: string | undefined
   source?: string | undefined
@@ -97,6 +98,7 @@ export async function listItems(q: Query, filter: ItemFilter): Promise<ItemRow[]
   const ended = q`('completed', 'failed', 'cancelled')`
   return q<ItemRow[]>`${withUsage(q)}
     where true
+    ${filter.ids === undefined ? q`` : q`and w.id = any(${[...filter.ids]}::int[])`}
     ${filter.status === undefined ? q`` : q`and w.status = ${filter.status}`}
     ${filter.repo === undefined ? q`` : q`and w.repo = ${filter.repo}`}
     ${filter.source === undefined ? q`` : q`and w.source = ${filter.source}`}

@@ -25,6 +25,7 @@ export async function heartbeat(ctx: Context, ref: { id: number; itemId: number 
     if (environment) await recordEvent(tx, { type: 'work.environment', itemId: item.id, runId: run.id, data: environment })
     return run
   })
+  ctx.metrics.heartbeat()
   await renewRunLocks(ctx, { repo: run.repo, runId: run.id, itemId: run.item_id })
   if (body.events.length > 0 || body.environment) void ctx.bus.publish(EVENTS_CHANNEL, {})
   if (body.progress) void ctx.bus.publish(PROGRESS_CHANNEL, { runId: run.id, itemId: run.item_id, progress: body.progress } satisfies ProgressMessage)

@@ -39,11 +39,11 @@ export type Settled = {
  */
 export async function settleRun(ctx: Context, run: { id: number; itemId: number }, settlement: Settlement): Promise<Settled> {
   const at = ctx.clock.now()
-  const settled = await transact(ctx, async (tx): Promise<Settled & { repo: string }> => {
+  const settled = await transact(ctx, async (tx): Promise<Settled & { repo: string; kind: string; seconds: number }> => {
     const item = await lockItem(tx, run.itemId)
     const row = await lockRun(tx, run.id)
     if (!item || !row) throw new Error(`run ${run.id} has no row`)
-    if (!isLiveRun(RunStatus.parse(row.status))) return { changed: false, runStatus: row.status, itemStatus: item.status, repo: row.repo }
+    if (!isLiveRun(RunStatus.parse(row.status))) return { changed: false, runStatus: row.status, itemStatus: item.status, repo: row.repo, kind: row.kind, seconds: 0 }
     await bookUsage(tx, row, { usage: settlement.usage, events: settlement.events ?? [] }, at)
     const ending = askedFor(row, settlement)
     await finishRun(tx, row.id, { ...ending, report: ending.report ?? null, logTail: settlement.logTail, at })
@@ -56,14 +56,16 @@ export async function settleRun(ctx: Context, run: { id: number; itemId: number 
       { retryBackoffSeconds: ctx.config.RETRY_BACKOFF_SECONDS, maxLosses: ctx.config.MAX_LOSSES },
       at,
     )
+    const seconds = (at.getTime() - row.started_at.getTime()) / 1000
     const free = await noteOnItem(tx, item, { ...workInProgress(row, ending, settlement), current_run_id: null }, at)
     const moved = await apply(tx, ctx, free, row, ending, next, at)
     if (next.to === 'again' && next.waitCode === 'usage_limit' && next.notBefore) {
       await pauseAccount(tx, { until: next.notBefore, reason: next.reason, itemId: item.id, runId: row.id })
     }
-    return { changed: true, runStatus: ending.status, itemStatus: moved, repo: row.repo }
+    return { changed: true, runStatus: ending.status, itemStatus: moved, repo: row.repo, kind: row.kind, seconds }
   })
   if (settled.changed) {
+    ctx.metrics.runFinished({ kind: settled.kind, status: settled.runStatus, seconds: settled.seconds })
     await releaseRunLocks(ctx, { repo: settled.repo, runId: run.id, itemId: run.itemId })
     const learnings = settlement.learnings ?? []
     if (learnings.length > 0) await saveLearnings(ctx, { repo: settled.repo, itemId: run.itemId, runId: run.id, learnings })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +6,9 @@ import { runClaude } from '../run-claude.ts'
 import { describeWith, need } from '../testing.ts'
 import { parseScript } from './script.ts'
 import { startModel, type Model } from './serve.ts'
+
+// Real processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 describeWith(['claude'], 'the real Claude CLI on a scripted model', () => {
   let dir = ''

@@ -14,7 +14,7 @@ export type Message = {
 export type Event = { type: string; [field: string]: unknown }
 
 /** Rough, but never 0: a character count over four, as the service's own tokenizers come out near. */
-export const tokens = (text: string): number => Math.max(1, Math.ceil(text.length / 4))
+const tokens = (text: string): number => Math.max(1, Math.ceil(text.length / 4))
 
 /** The service's message for a reply. `serial` makes its ids unique. */
 export function toMessage(blocks: readonly Block[], rule: Pick<Rule, 'stop_reason' | 'usage'>, request: { model: string; characters: number }, serial: number): Message {

@@ -40,9 +40,8 @@ const Usage = z.strictObject({
   cache_read: z.int().min(0).default(0),
   cache_write: z.int().min(0).default(0),
 })
-export type ScriptUsage = z.infer<typeof Usage>
 
-export const FAULT_KINDS = ['usage_limit', 'rate_limit', 'overloaded', 'server_error', 'unauthorized', 'low_credit', 'model_not_found', 'prompt_too_long', 'disconnect'] as const
+const FAULT_KINDS = ['usage_limit', 'rate_limit', 'overloaded', 'server_error', 'unauthorized', 'low_credit', 'model_not_found', 'prompt_too_long', 'disconnect'] as const
 
 const FaultObject = z.strictObject({
   kind: z.enum(FAULT_KINDS),

@@ -1,0 +1,31 @@
+// bun run bench [name …] [--json]: measures, never asserts. Each figure names its peer, measured in the same run.
+import { printFigures, type Figure } from './figure.ts'
+
+const BENCHES: Record<string, { what: string; needs: string; load(): Promise<{ run(): Promise<Figure[]> }> }> = {
+  spawn: { what: 'label (webhook) to container started, against a bare docker run of the same image', needs: 'an engine and the worker image', load: () => import('./spawn.ts') },
+  iteration: { what: 'an empty Ralph iteration, against a bare claude -p', needs: 'the Claude CLI', load: () => import('./iteration.ts') },
+  memory: { what: 'resident memory of the four idle services', needs: 'a PostgreSQL in TEST_DATABASE_URL', load: () => import('./memory.ts') },
+}
+
+const args = process.argv.slice(2)
+const json = args.includes('--json')
+const names = args.filter((arg) => !arg.startsWith('-'))
+const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name))
+const flags = args.filter((arg) => arg.startsWith('-') && arg !== '--json')
+if (unknown.length > 0 || flags.length > 0) {
+  console.error(`unknown: ${[...unknown, ...flags].join(', ')}\nusage: bun run bench [${Object.keys(BENCHES).join('|')} …] [--json]`)
+  process.exit(64)
+}
+let failed = false
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (names.length > 0 && !names.includes(name)) continue
+  if (!json) console.log(`\n${name}: ${bench.what}`)
+  try {
+    const { run } = await bench.load()
+    printFigures(await run(), json)
+  } catch (error) {
+    failed = true
+    console.error(`${name} was not measured (it needs ${bench.needs}): ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+process.exit(failed ? 1 : 0)

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto'
+import type { ContainerCreateOptions } from 'dockerode'
+import type { WorkerSpec } from '../../ports/worker-runtime.ts'
+import { LABELS, PATHS, WORKER_UID, type DockerRuntimeOptions } from './options.ts'
+
+const MEBIBYTE = 1024 * 1024
+const WORKER_USER = `${WORKER_UID}:${WORKER_UID}`
+
+/** Item and token make `spec.name` unique in one factory only. */
+export const containerName = (instance: string, name: string) => `factory-${instance}-${name}`
+
+/** Volume names take few characters, repository names may be long. */
+export const cacheVolume = (instance: string, repo: string) => `factory-cache-${instance}-${createHash('sha256').update(repo.toLowerCase()).digest('hex').slice(0, 16)}`
+
+/** The whole environment of a worker: what is not here it does not get. */
+export function workerEnv(spec: WorkerSpec, options: DockerRuntimeOptions): Record<string, string> {
+  return {
+    FACTORY_GATEWAY_URL: `unix:${PATHS.socketDir}/gateway.sock`,
+    FACTORY_RUN_ID: String(spec.runId),
+    FACTORY_RUN_TOKEN: spec.runToken,
+    FACTORY_WORKSPACE: PATHS.workspace,
+    FACTORY_CACHE_DIR: PATHS.cache,
+    CLAUDE_BIN: `${PATHS.tools}/bin/claude`,
+    RALPH_COMMAND: `${PATHS.tools}/bin/ralph`,
+    HOME: PATHS.home,
+    PATH: `${PATHS.tools}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+    LANG: 'C.UTF-8',
+    ...(options.workerCaFile ? { NODE_EXTRA_CA_CERTS: PATHS.ca, SSL_CERT_FILE: PATHS.ca, GIT_SSL_CAINFO: PATHS.ca } : {}),
+  }
+}
+
+/**
+ * The container of one worker. It has no network stack at all: the gateway's socket is its one door.
+ * Everything writable is in memory or in the repository's cache volume.
+ */
+export function containerOptions(spec: WorkerSpec, options: DockerRuntimeOptions, toolsVolume: string): ContainerCreateOptions {
+  const socket = options.workerSocketSource
+  return {
+    name: containerName(options.instance, spec.name),
+    Image: spec.image ?? options.workerImage,
+    Entrypoint: [...(options.command ?? [`${PATHS.tools}/bin/worker`])],
+    // An image's own CMD would become arguments of our entry point.
+    Cmd: [],
+    Env: Object.entries(workerEnv(spec, options)).map(([key, value]) => `${key}=${value}`),
+    WorkingDir: PATHS.workspace,
+    User: WORKER_USER,
+    Labels: { [LABELS.instance]: options.instance, [LABELS.name]: spec.name, [LABELS.run]: String(spec.runId), [LABELS.item]: String(spec.itemId) },
+    // A foreign image's health check would run its own programs in our worker.
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      NetworkMode: 'none',
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      Init: true,
+      Memory: spec.limits.memoryMb * MEBIBYTE,
+      // The same figure again: no swap on top.
+      MemorySwap: spec.limits.memoryMb * MEBIBYTE,
+      NanoCpus: Math.round(spec.limits.cpus * 1e9),
+      PidsLimit: spec.limits.pids,
+      // When the host itself runs out of memory, workers go before services.
+      OomScoreAdj: 500,
+      RestartPolicy: { Name: 'no' },
+      // Capped, or one chatty worker fills the host's disk.
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '5m', 'max-file': '2' } },
+      Tmpfs: {
+        '/tmp': 'exec,mode=1777',
+        [PATHS.workspace]: `exec,uid=${WORKER_UID},gid=${WORKER_UID},mode=0755`,
+        [PATHS.home]: `exec,uid=${WORKER_UID},gid=${WORKER_UID},mode=0700`,
+      },
+      Mounts: [
+        { Type: 'volume', Source: toolsVolume, Target: PATHS.tools, ReadOnly: true },
+        { Type: 'volume', Source: cacheVolume(options.instance, spec.repo), Target: PATHS.cache, ReadOnly: false },
+        { Type: socket.startsWith('/') ? 'bind' : 'volume', Source: socket, Target: PATHS.socketDir, ReadOnly: true },
+        ...(options.workerCaFile ? [{ Type: 'bind' as const, Source: options.workerCaFile, Target: PATHS.ca, ReadOnly: true }] : []),
+      ],
+    },
+  }
+}

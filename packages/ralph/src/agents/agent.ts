@@ -1,0 +1,63 @@
+import type { Usage } from '@factory/shared'
+
+/** One thing the agent did, told while it works. */
+export type Activity = {
+  kind: 'text' | 'tool' | 'tool_result' | 'retry' | 'system'
+  summary: string
+  tool: string | null
+  parent: string | null
+}
+
+export type AgentTask = {
+  dir: string
+  prompt: string
+  /** Added to the agent's own system prompt. */
+  rules: string
+  model: string | null
+  maxCostUsd: number
+  limitMs: number
+  /** The only tools it may use; null: all but those that reach outside. */
+  tools: readonly string[] | null
+  signal: AbortSignal
+  onActivity(activity: Activity): void
+}
+
+/**
+ * What became of one fresh-context execution. Only `worked` and `failed` count as an iteration;
+ * limits and outages say nothing about the work.
+ */
+export type Verdict =
+  | { kind: 'worked' }
+  /** It ran and ended badly: too many turns, out of money, crashed, silent, took too long. */
+  | { kind: 'failed'; reason: string }
+  /** The account's window is used up. `until` is epoch milliseconds. */
+  | { kind: 'usage_limit'; until: number | null; reason: string }
+  /** The credential is refused, or billing. */
+  | { kind: 'auth'; reason: string }
+  /** Overloaded, failing or rate limited without a reset time. */
+  | { kind: 'overloaded'; reason: string }
+  | { kind: 'network'; reason: string }
+  /** We were asked to stop. */
+  | { kind: 'aborted' }
+
+export type AgentResult = {
+  verdict: Verdict
+  /** What this execution alone used, subagents included; `iterations` is 0, the loop counts. */
+  usage: Usage
+  /** The agent's last words. */
+  text: string | null
+}
+
+/**
+ * A command-line agent behind one call. An implementation MUST
+ * - start with a fresh context and an environment made from nothing but an allow-list;
+ * - resolve, never reject, whatever the program does; a program that cannot be started is `failed`;
+ * - end the program and everything it started before it resolves, at the latest some seconds after
+ *   `limitMs` or an abort;
+ * - decide by the program's structured answer, never by wording or exit code;
+ * - report usage also of executions that failed.
+ */
+export interface Agent {
+  readonly name: string
+  run(task: AgentTask): Promise<AgentResult>
+}

@@ -1,0 +1,157 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MARKER, signalGroup, sweep } from '../process/group.ts'
+import { Tail } from '../process/tail.ts'
+import type { Agent, AgentResult, AgentTask } from './agent.ts'
+import { judge, type Ending } from './judge.ts'
+import { fold, START, usageOf, type StreamState } from './stream.ts'
+
+export type ClaudeOptions = {
+  bin: string
+  /** The whole environment, HOME and the marker left out. */
+  env: Record<string, string>
+  maxTurns?: number
+  /** Without output and without a running tool. */
+  silentMs?: number
+  /** What a CLI has left to exit after its last line once a result was there. */
+  lingerMs?: number
+  /** Between SIGINT and SIGKILL. */
+  graceMs?: number
+}
+
+const LONGEST_LINE = 32 * 1024 * 1024
+
+/** What the agent may not do by the usual way; that it could in others is caught by looking at the tree. */
+const DISALLOWED = ['Bash(git push:*)', 'Bash(git commit:*)', 'Bash(git checkout:*)', 'Bash(git switch:*)', 'Bash(git reset:*)', 'Bash(git stash:*)', 'WebFetch', 'WebSearch']
+
+/** Claude Code as an {@link Agent}. */
+export function claudeAgent(options: ClaudeOptions): Agent {
+  return { name: 'claude', run: (task) => runClaude(options, task) }
+}
+
+async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<AgentResult> {
+  const marker = crypto.randomUUID()
+  const home = await mkdtemp(join(tmpdir(), 'ralph-home-'))
+  try {
+    const args = await prepare(home, task, options.maxTurns ?? 150)
+    const child = Bun.spawn([options.bin, ...args], {
+      cwd: task.dir,
+      env: { ...options.env, HOME: home, [MARKER]: marker },
+      // Closed at once: an open silent stdin costs three seconds.
+      stdin: new TextEncoder().encode(task.prompt),
+      stdout: 'pipe',
+      stderr: 'pipe',
+      detached: true,
+    })
+    return await watch(child, task, options, marker)
+  } catch (error) {
+    return { verdict: { kind: 'failed', reason: `claude could not be started: ${error instanceof Error ? error.message : String(error)}` }, usage: usageOf(null), text: null }
+  } finally {
+    await sweep(marker)
+    await rm(home, { recursive: true, force: true }).catch(() => undefined)
+  }
+}
+
+/** Writes the files the flags name and returns the flags. */
+async function prepare(home: string, task: AgentTask, maxTurns: number): Promise<string[]> {
+  const file = (name: string): string => join(home, 'ralph', name)
+  await mkdir(join(home, 'ralph'))
+  await Promise.all([writeFile(file('mcp.json'), '{"mcpServers":{}}'), writeFile(file('settings.json'), '{}'), writeFile(file('rules.md'), task.rules)])
+  return [
+    '-p',
+    '--output-format', 'stream-json',
+    '--verbose',
+    '--dangerously-skip-permissions',
+    ...(task.model ? ['--model', task.model] : []),
+    // The repository's own settings could run hooks, start servers and redirect the model.
+    '--setting-sources', 'user',
+    '--strict-mcp-config',
+    '--mcp-config', file('mcp.json'),
+    '--settings', file('settings.json'),
+    '--append-system-prompt-file', file('rules.md'),
+    '--session-id', crypto.randomUUID(),
+    '--max-turns', String(maxTurns),
+    '--max-budget-usd', task.maxCostUsd.toFixed(4),
+    ...(task.tools ? ['--tools', task.tools.join(',')] : ['--disallowedTools', ...DISALLOWED]),
+  ]
+}
+
+type Child = Bun.Subprocess<Uint8Array, 'pipe', 'pipe'>
+
+/** Reads to the end of file, ends what hangs, and judges. */
+async function watch(child: Child, task: AgentTask, options: ClaudeOptions, marker: string): Promise<AgentResult> {
+  let state: StreamState = START
+  let by: Ending['by'] = 'itself'
+  let heard = performance.now()
+  let hard: ReturnType<typeof setTimeout> | undefined
+  const end = (why: Ending['by']) => {
+    if (by !== 'itself') return
+    by = why
+    signalGroup(child.pid, 'SIGINT')
+    hard = setTimeout(() => {
+      signalGroup(child.pid, 'SIGKILL')
+      // A child in a session of its own holds the pipe open; without it the end of file comes.
+      void sweep(marker)
+    }, options.graceMs ?? 10_000)
+  }
+  const abort = () => end('abort')
+  task.signal.addEventListener('abort', abort, { once: true })
+  if (task.signal.aborted) abort()
+  const wall = setTimeout(() => end('time'), task.limitMs)
+  const silentMs = options.silentMs ?? 600_000
+  const lingerMs = options.lingerMs ?? 30_000
+  const ears = setInterval(() => {
+    const quiet = performance.now() - heard
+    if (state.result && quiet > lingerMs) end('lingering')
+    else if (state.running.size === 0 && quiet > silentMs) end('silence')
+  }, Math.min(1000, silentMs, lingerMs))
+
+  const stderr = new Tail(8192)
+  const errors = (async () => {
+    for await (const chunk of child.stderr) stderr.write(chunk)
+  })()
+  try {
+    for await (const line of linesOf(child.stdout)) {
+      heard = performance.now()
+      const folded = fold(state, line)
+      state = folded.state
+      for (const activity of folded.activities) task.onActivity(activity)
+    }
+    await child.exited
+  } finally {
+    clearTimeout(wall)
+    clearTimeout(hard)
+    clearInterval(ears)
+    task.signal.removeEventListener('abort', abort)
+    signalGroup(child.pid, 'SIGKILL')
+    await sweep(marker)
+    await errors
+  }
+  const ending: Ending = { by, exitCode: child.exitCode, signal: child.signalCode === null ? null : String(child.signalCode), stderr: stderr.text() }
+  return { verdict: judge(state, ending), usage: usageOf(state.result), text: state.text }
+}
+
+/** Whole lines of a byte stream; the last one need not end. A line beyond all reason is cut. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let parts: string[] = []
+  let size = 0
+  for await (const chunk of stream) {
+    const text = decoder.decode(chunk, { stream: true })
+    let from = 0
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
+      parts.push(text.slice(from, end))
+      yield parts.join('')
+      parts = []
+      size = 0
+      from = end + 1
+    }
+    if (from < text.length && size < LONGEST_LINE) {
+      parts.push(text.slice(from))
+      size += text.length - from
+    }
+  }
+  const rest = parts.join('') + decoder.decode()
+  if (rest) yield rest
+}

@@ -1,0 +1,70 @@
+import { parseEnv } from '@factory/shared'
+import { z } from 'zod'
+
+const text = z.string().optional()
+
+const Environment = z.object({
+  PATH: z.string().default('/usr/local/bin:/usr/bin:/bin').describe('a search path'),
+  LANG: z.string().default('C.UTF-8').describe('a locale'),
+  TMPDIR: z.string().default('/tmp').describe('a directory for temporary files'),
+  CLAUDE_BIN: text.describe('the path of the claude binary'),
+  IS_SANDBOX: text,
+  ANTHROPIC_BASE_URL: text,
+  ANTHROPIC_API_KEY: text,
+  ANTHROPIC_AUTH_TOKEN: text,
+  CLAUDE_CODE_OAUTH_TOKEN: text,
+  NODE_EXTRA_CA_CERTS: text,
+  SSL_CERT_FILE: text,
+  HTTP_PROXY: text,
+  HTTPS_PROXY: text,
+  NO_PROXY: text,
+  http_proxy: text,
+  https_proxy: text,
+  no_proxy: text,
+})
+
+export type RalphEnvironment = {
+  claudeBin: string | null
+  path: string
+  /** For setup and verify commands: no credential among them. */
+  command: Record<string, string>
+  /** For the agent: the same and the model's credential. */
+  agent: Record<string, string>
+}
+
+/** Settings of the CLI that make an iteration repeatable and bounded. */
+const AGENT_SETTINGS = {
+  DISABLE_AUTOUPDATER: '1',
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
+  CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
+  CLAUDE_CODE_MAX_RETRIES: '3',
+  API_TIMEOUT_MS: '300000',
+}
+
+const CREDENTIALS = ['ANTHROPIC_BASE_URL', 'ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'] as const
+const NETWORK = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'] as const
+
+/**
+ * What of the environment reaches the processes Ralph starts: an allow-list, nothing else.
+ * @throws ConfigError
+ */
+export function readEnvironment(env: Record<string, string | undefined>, root = process.getuid?.() === 0): RalphEnvironment {
+  const given = parseEnv(Environment, env)
+  const pick = (names: readonly (keyof typeof given)[]): Record<string, string> => {
+    const picked: Record<string, string> = {}
+    for (const name of names) {
+      const value = given[name]
+      if (value !== undefined) picked[name] = value
+    }
+    return picked
+  }
+  const command = { PATH: given.PATH, LANG: given.LANG, TMPDIR: given.TMPDIR, ...pick(NETWORK) }
+  return {
+    claudeBin: given.CLAUDE_BIN ?? null,
+    path: given.PATH,
+    command: { ...command, CI: 'true', TERM: 'dumb' },
+    // Claude refuses --dangerously-skip-permissions to root unless it is told that this is a sandbox.
+    agent: { ...command, ...pick(CREDENTIALS), ...(root || given.IS_SANDBOX ? { IS_SANDBOX: given.IS_SANDBOX ?? '1' } : {}), ...AGENT_SETTINGS },
+  }
+}

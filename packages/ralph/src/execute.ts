@@ -1,0 +1,36 @@
+import { NO_USAGE, RALPH_EXIT, type RalphExit, type Usage } from '@factory/shared'
+import type { AgentResult, AgentTask } from './agents/agent.ts'
+import { addUsage, interrupted } from './outcome.ts'
+import { afterVerdict } from './progress/patience.ts'
+import type { World } from './world.ts'
+
+export type Execution = {
+  result: AgentResult
+  /** All tries together: what a limit cut short was paid for, too. */
+  usage: Usage
+  /** Set when the run ends here although the work does not. */
+  end: { exitCode: RalphExit; reason: string; until: string | null } | null
+}
+
+type Ask = Omit<AgentTask, 'signal' | 'onActivity' | 'maxCostUsd'> & { iteration: number; costLeftUsd: number }
+
+/** One execution of the agent, with patience for limits and outages: those cost no iteration. */
+export async function execute(world: World, ask: Ask): Promise<Execution> {
+  const { iteration, costLeftUsd, ...task } = ask
+  let usage = NO_USAGE
+  let tries = 0
+  for (;;) {
+    const left = Math.max(0.01, costLeftUsd - usage.costUsd)
+    const result = await world.agent.run({ ...task, maxCostUsd: left, signal: world.signal, onActivity: (activity) => world.emit({ event: 'agent.activity', iteration, ...activity }) })
+    usage = addUsage(usage, result.usage)
+    if (result.verdict.kind === 'aborted' || world.signal.aborted) return { result, usage, end: { ...interrupted(world.signal), until: null } }
+    const step = afterVerdict(result.verdict, tries, world.now())
+    if (step.do === 'go_on') return { result, usage, end: null }
+    if (step.event) world.emit(step.event)
+    if (step.do === 'end') return { result, usage, end: { exitCode: step.exitCode, reason: step.reason, until: step.until } }
+    if (usage.costUsd >= costLeftUsd) return { result, usage, end: { exitCode: RALPH_EXIT.limit, reason: 'the money of this run is spent', until: null } }
+    tries += 1
+    await world.sleep(step.ms, world.signal)
+    if (world.signal.aborted) return { result, usage, end: { ...interrupted(world.signal), until: null } }
+  }
+}

@@ -1,0 +1,57 @@
+import { MARKER, signalGroup, sweep } from './group.ts'
+import { Tail } from './tail.ts'
+
+export type CommandResult = { exitCode: number | null; durationMs: number; timedOut: boolean; tail: Tail }
+
+export type CommandOptions = {
+  command: string
+  cwd: string
+  env: Record<string, string>
+  /** Milliseconds until the whole process group is ended. */
+  limitMs: number
+  signal?: AbortSignal
+}
+
+const KEPT_BYTES = 262_144
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 2_000
+
+/**
+ * Runs one shell command in a process group of its own and leaves nothing of it behind: what it
+ * started in the background is ended with it, also where it escaped into another session.
+ */
+export async function runCommand(options: CommandOptions): Promise<CommandResult> {
+  const marker = crypto.randomUUID()
+  const began = performance.now()
+  const tail = new Tail(KEPT_BYTES)
+  const child = Bun.spawn([shell, '-c', options.command], { cwd: options.cwd, env: { ...options.env, [MARKER]: marker }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true })
+  const reading = Promise.all([drain(child.stdout, tail), drain(child.stderr, tail)])
+
+  let timedOut = false
+  let hard: ReturnType<typeof setTimeout> | undefined
+  const end = () => {
+    signalGroup(child.pid, 'SIGTERM')
+    hard ??= setTimeout(() => signalGroup(child.pid, 'SIGKILL'), GRACE_MS)
+  }
+  const limit = setTimeout(() => {
+    timedOut = true
+    end()
+  }, options.limitMs)
+  options.signal?.addEventListener('abort', end, { once: true })
+  if (options.signal?.aborted) end()
+
+  await child.exited
+  clearTimeout(limit)
+  clearTimeout(hard)
+  options.signal?.removeEventListener('abort', end)
+  signalGroup(child.pid, 'SIGKILL')
+  await sweep(marker)
+  await reading
+  return { exitCode: child.signalCode === null ? child.exitCode : null, durationMs: Math.round(performance.now() - began), timedOut, tail }
+}
+
+const shell = Bun.which('bash') ?? '/bin/sh'
+
+async function drain(stream: ReadableStream<Uint8Array>, tail: Tail): Promise<void> {
+  for await (const chunk of stream) tail.write(chunk)
+}

@@ -1,0 +1,25 @@
+import { parseSpec, tickTasks, type SpecTask } from '@factory/shared'
+
+export type Reconciled = {
+  /** What SPEC.md has to say now. */
+  markdown: string
+  /** Tasks that the agent ticked. */
+  ticked: SpecTask[]
+  /** The agent changed something else, which is undone. */
+  tampered: boolean
+}
+
+/**
+ * Holds what the agent left in SPEC.md against what stood there before it: boxes may be ticked, and
+ * that is all. A spec that is gone or reworded comes back as it was.
+ */
+export function reconcile(before: string, found: string | null): Reconciled {
+  const was = parseSpec(before)
+  const done = new Set(found === null ? [] : parseSpec(found).tasks.filter((task) => task.done).map((task) => task.id))
+  const ticked = was.tasks.filter((task) => !task.done && done.has(task.id))
+  const markdown = tickTasks(before, ticked.map((task) => task.id))
+  return { markdown, ticked, tampered: found === null || found !== markdown && normal(found) !== normal(markdown) }
+}
+
+/** Line ends and the case of the mark are no edits worth a word. */
+const normal = (text: string): string => text.replace(/\r\n?/g, '\n').replace(/\[X\]/g, '[x]').trimEnd()

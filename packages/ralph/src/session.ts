@@ -1,0 +1,58 @@
+import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
+import { writeFile } from 'node:fs/promises'
+import type { Outcome } from './outcome.ts'
+import { filesIn, type Place } from './place.ts'
+import type { Bounds } from './progress/decide.ts'
+import { saveState, type RunState } from './progress/state.ts'
+import type { World } from './world.ts'
+
+export type RunOptions = {
+  dir: string
+  spec: string
+  /** null: one is made up, or that of the run that was left here. */
+  run: string | null
+  /** A commit; null: HEAD at the start. */
+  base: string | null
+  model: string | null
+  bounds: Bounds
+  iterationMs: number
+  setup: readonly string[]
+  /** Empty: the spec's own. */
+  verify: readonly string[]
+  verifyMs: number
+  /** A repository without any check counts as done by its boxes and its diff. */
+  allowUnchecked: boolean
+  learnings: string | null
+  previous: string | null
+}
+
+/** A run in progress. `state` is what is on disk; the rest can be had again. */
+export type Session = {
+  options: RunOptions
+  world: World
+  place: Place
+  state: RunState
+  branch: string | null
+  startedMs: number
+  /** Reports by commit: the same commit is not measured twice. */
+  reports: Map<string, VerifyReport>
+}
+
+export const specOf = (session: Session): Spec => parseSpec(session.state.spec)
+export const elapsedMs = (session: Session): number => session.state.elapsedMs + session.world.now() - session.startedMs
+export const emit = (session: Session, body: RalphEventBody): void => session.world.emit(body)
+
+/** Writes the state, with the time that was used. */
+export async function save(session: Session, outcome: RunState['outcome'] = null): Promise<void> {
+  await saveState(filesIn(session.place.ai).state, { ...session.state, elapsedMs: elapsedMs(session), outcome })
+}
+
+/** Makes this text SPEC.md, on disk and in the state. */
+export async function setSpec(session: Session, markdown: string): Promise<void> {
+  session.state.spec = markdown
+  await writeFile(session.place.spec, markdown)
+}
+
+export function outcome(session: Session, ending: Pick<Outcome, 'exitCode' | 'reason'> & { until?: string | null; report?: VerifyReport | null }): Outcome {
+  return { until: null, report: session.reports.get(session.state.head) ?? null, headSha: session.state.head, usage: session.state.usage, ...ending }
+}

@@ -1,0 +1,2 @@
+export { slugify } from './slugify.ts'
+export { truncate } from './truncate.ts'

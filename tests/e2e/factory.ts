@@ -1,0 +1,62 @@
+import type { WorkItem, WorkStatus } from '@factory/shared'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startRehearsal, type Rehearsal, type RehearsalOptions } from '../../packages/cli/src/demo/rehearse.ts'
+
+export type Factory = Rehearsal & {
+  dir: string
+  /** Waits until the item of this id satisfies a condition; fails with what it was instead. */
+  until(id: number, what: string, condition: (item: WorkItem) => boolean): Promise<WorkItem>
+  untilStatus(id: number, status: WorkStatus): Promise<WorkItem>
+  /** The item that intake made of an issue. */
+  itemOf(repo: string, number: number): Promise<WorkItem>
+}
+
+const LIMIT_MS = 90_000
+
+/** The whole factory with its rehearsal forge and model, in a directory of its own. */
+export async function startFactory(options: Partial<Pick<RehearsalOptions, 'settings' | 'scripts' | 'permissions'>> = {}): Promise<Factory> {
+  const dir = mkdtempSync(join(tmpdir(), 'factory-e2e-'))
+  const rehearsal = await startRehearsal({ dir, env: process.env, say: () => {}, style: (_tone, text) => text, ...options })
+  const read = async (id: number) => (await rehearsal.client.call('getWork', { params: { id } })).item
+  const until: Factory['until'] = async (id, what, condition) => {
+    let item = await read(id)
+    await waitFor(async () => condition((item = await read(id))), () => `item ${id} to be ${what}; it is ${item.status}${item.failure ? ` (${item.failure.message})` : ''}${item.waiting ? `, waits: ${item.waiting.message}` : ''}`)
+    return item
+  }
+  return {
+    ...rehearsal,
+    dir,
+    until,
+    untilStatus: (id, status) => until(id, status, (item) => item.status === status),
+    async itemOf(repo, number) {
+      let id: number | undefined
+      await waitFor(
+        async () => (id = (await rehearsal.client.call('listWork', { query: { source: 'github', sourceId: `${repo}#${number}` } })).items[0]?.id) !== undefined,
+        () => `an item for ${repo}#${number}`,
+      )
+      return read(id ?? 0)
+    },
+    async stop() {
+      await rehearsal.stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Looks every 50 ms; a condition that throws is not met yet. */
+export async function waitFor(condition: () => boolean | Promise<boolean>, what: () => string, limitMs = LIMIT_MS): Promise<void> {
+  const until = Date.now() + limitMs
+  let last: unknown = null
+  while (Date.now() < until) {
+    try {
+      if (await condition()) return
+      last = null
+    } catch (error) {
+      last = error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`waited ${limitMs / 1000} s for ${what()}`, { cause: last })
+}
