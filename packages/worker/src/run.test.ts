@@ -298,6 +298,11 @@ describe('a repository that cannot be worked on', () => {
     expect(outcome()).toMatchObject({ code: 'setup_failed', message: expect.stringContaining('took longer than') })
   })
 
+  test('an image without git is told as such', async () => {
+    expect(await line.run([], { PATH: line.dir })).toBe(0)
+    expect(outcome()).toMatchObject({ code: 'image_unusable', message: expect.stringContaining('no usable git') })
+  })
+
   test('a workspace that is not empty is not touched', async () => {
     await Bun.write(join(line.workspace, 'precious.txt'), 'x')
     expect(await line.run([])).toBe(0)

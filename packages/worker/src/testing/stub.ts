@@ -1,6 +1,6 @@
 import { Assignment, AuthorizeRequest, CompleteRequest, FailRequest, HeartbeatRequest, HTTP_STATUS, PauseRequest, RegisterRequest, StuckRequest, zodDetails, type ErrorCode, type RunGrant } from '@factory/shared'
 
-export type Said = { heartbeats: HeartbeatRequest[]; endings: { call: string; body: CompleteRequest | FailRequest | StuckRequest | PauseRequest }[]; registers: number; refused: string[] }
+type Said = { heartbeats: HeartbeatRequest[]; endings: { call: string; body: CompleteRequest | FailRequest | StuckRequest | PauseRequest }[]; registers: number; refused: string[] }
 
 export type Stub = {
   url: string
