@@ -53,7 +53,7 @@ describe('a build run', () => {
     const { call, body } = ending()
     const done = CompleteRequest.parse(body)
     expect(call).toBe('complete')
-    expect(done).toMatchObject({ baseSha: base, headSha: await head(), spec: '# Add a farewell\n\n## Tasks\n- [x] Say goodbye\n', report, summary: 'Did iteration 2' })
+    expect(done).toMatchObject({ baseSha: base, headSha: await head(), spec: '# Add a farewell\n\n## Tasks\n- [x] Say goodbye\n', report, summary: '- Did iteration 1\n- Did iteration 2' })
     expect(done.learnings).toEqual([{ kind: 'pattern', text: 'words live in one file each' }, { kind: 'gotcha', text: 'Tests need the flag --x' }])
     expect(done.usage).toMatchObject({ iterations: 2, costUsd: 0.5 })
 
