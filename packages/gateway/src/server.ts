@@ -20,7 +20,7 @@ export function createHandler(deps: ServerDeps): (req: IncomingMessage, res: Ser
         else if (error.cause) deps.logger.warn({ err: error, path }, 'request failed')
         answerError(res, known ? error : new FactoryError('internal', 'the gateway failed'), path.startsWith('/git/') ? 'text' : 'json')
         // What is left of a refused request is read and dropped, so that its sender reads the answer.
-        if (!req.readableEnded) req.resume()
+        if (!req.readableEnded) req.unpipe().resume()
         return null
       })
       .then((run) => {

@@ -8,6 +8,8 @@ export type RunOptions = {
   /** Milliseconds; then the whole process group is ended. */
   timeoutMs?: number
   stdin?: string
+  /** How much of stdout, and of stderr, is kept from its end. Default 1 MiB. */
+  keepBytes?: number
 }
 
 const KEEP = 1024 * 1024
@@ -32,7 +34,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   }, options.timeoutMs)
   const onAbort = () => void end()
   options.signal?.addEventListener('abort', onAbort, { once: true })
-  const [stdout, stderr] = [readTail(child.stdout), readTail(child.stderr)]
+  const [stdout, stderr] = [readTail(child.stdout, options.keepBytes ?? KEEP), readTail(child.stderr, KEEP)]
   const code = await child.exited
   clearTimeout(timer)
   options.signal?.removeEventListener('abort', onAbort)
@@ -58,11 +60,15 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-async function readTail(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let tail = Buffer.alloc(0)
+async function readTail(stream: ReadableStream<Uint8Array>, keep: number): Promise<string> {
+  const parts: Uint8Array[] = []
+  let size = 0
   for await (const chunk of stream) {
-    tail = Buffer.concat([tail, chunk])
-    if (tail.length > KEEP) tail = tail.subarray(tail.length - KEEP)
+    parts.push(chunk)
+    size += chunk.length
+    // The first part goes when what is behind it is enough.
+    while (parts.length > 1 && size - (parts[0]?.length ?? 0) >= keep) size -= parts.shift()?.length ?? 0
   }
-  return tail.toString()
+  const all = Buffer.concat(parts)
+  return all.subarray(Math.max(0, all.length - keep)).toString()
 }

@@ -31,7 +31,7 @@ type Bench = Required<Pick<WorkerOverrides, 'stop' | 'logger' | 'now' | 'say' | 
 type Work = Bench & { assignment: Assignment; session: Session; git: Git; pusher: Pusher }
 
 /** Exit codes of the worker besides those of {@link HALT_EXIT}: the run ended and was reported, or could not be reported. */
-export const WORKER_EXIT = { reported: 0, unreported: 20 } as const
+const WORKER_EXIT = { reported: 0, unreported: 20 } as const
 
 /** Carries one run from its registration to its report. Returns the process's exit code. */
 export async function runWorker(config: WorkerConfig, overrides: WorkerOverrides = {}): Promise<number> {

@@ -1,5 +1,5 @@
 /** One line of a push: move `ref` from `from` to `to` (all zeros: there is none). */
-export type PushCommand = { from: string; to: string; ref: string }
+type PushCommand = { from: string; to: string; ref: string }
 export type PushHead = {
   commands: PushCommand[]
   capabilities: string[]

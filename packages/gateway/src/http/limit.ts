@@ -5,7 +5,7 @@ import { FactoryError } from '@factory/shared'
 const tooLarge = (max: number) => new FactoryError('too_large', `the request is larger than ${max} bytes`)
 
 /** @throws FactoryError `too_large` when the request says so itself */
-export function checkLength(req: IncomingMessage, max: number): void {
+function checkLength(req: IncomingMessage, max: number): void {
   if (Number(req.headers['content-length'] ?? 0) > max) throw tooLarge(max)
 }
 

@@ -26,6 +26,7 @@ export async function makeWorkspace(path: string): Promise<void> {
 export async function checkout(options: { git: Git; gatewayUrl: string; assignment: Assignment; stop: Switch; logger: Logger; retryMs?: readonly number[] }): Promise<Checkout> {
   const { git, assignment, stop, logger } = options
   const { repo, resume } = assignment
+  await needGit(git)
   await git.must(['init', '-q', '-b', WORK_BRANCH])
   await git.must(['remote', 'add', 'origin', `${options.gatewayUrl}/git/${repo}.git`])
   const fetch = (...args: string[]) => fetchRetrying({ git, args, repo, stop, retryMs: options.retryMs ?? RETRY_MS })
@@ -45,6 +46,15 @@ export async function checkout(options: { git: Git; gatewayUrl: string; assignme
   }
   await deepen(git, fetch, [wanted, resume.ref], resume)
   return use(git, stop, resume.baseSha, resume.sha)
+}
+
+/** The container may be of any image; this is the first time that one without git is noticed. */
+async function needGit(git: Git): Promise<void> {
+  try {
+    await git.must(['--version'])
+  } catch (error) {
+    throw new RunFailure('image_unusable', `there is no usable git where the worker runs: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
 }
 
 /** The base must be an ancestor, or there is no diff to speak of; a deep branch needs more than 50 commits. */

@@ -10,6 +10,8 @@ export type Git = {
 
 /** A fetch or push of a large repository over a slow line. */
 const TIMEOUT_MS = 15 * 60_000
+/** The names of a million files. */
+const MAX_OUTPUT = 128 * 1024 * 1024
 
 /**
  * Git in one checkout. Its credential stands in the environment of the process only, never in a file
@@ -42,7 +44,7 @@ export function createGit(options: { dir: string; basicEnv: Record<string, strin
     env[`GIT_CONFIG_VALUE_${index}`] = value
   })
   const attempt: Git['try'] = (args, more = {}) =>
-    run(['git', ...args], { cwd: options.dir, env: { ...env, ...more.env }, timeoutMs: more.timeoutMs ?? TIMEOUT_MS, ...(more.signal ? { signal: more.signal } : {}) })
+    run(['git', ...args], { cwd: options.dir, env: { ...env, ...more.env }, timeoutMs: more.timeoutMs ?? TIMEOUT_MS, keepBytes: MAX_OUTPUT, ...(more.signal ? { signal: more.signal } : {}) })
   return {
     dir: options.dir,
     try: attempt,

@@ -13,7 +13,7 @@ export async function squash(git: Git, options: { baseSha: string; title: string
 }
 
 /** Titles and task texts come from an issue: they must not be able to add trailers or lines of their own. */
-export function commitMessage({ title, summary, itemId }: { title: string; summary: string; itemId: number }): string {
+function commitMessage({ title, summary, itemId }: { title: string; summary: string; itemId: number }): string {
   const oneLine = title.replace(/[\s\p{Cc}]+/gu, ' ').trim().slice(0, 200) || `Work item ${itemId}`
   const body = summary.trim()
   return `${oneLine}\n\n${body ? `${body}\n\n` : ''}Work-Item: ${itemId}`

@@ -16,7 +16,8 @@ export function ralphCommand(ralph: readonly string[], task: RalphTask, given: {
     '--max-minutes', String(limits.maxMinutes),
     '--iteration-minutes', String(limits.iterationMinutes),
   ]
-  const checks = [...(given.setup === null ? [] : ['--setup', given.setup]), ...given.verify.flatMap((command) => ['--verify', command]), '--verify-minutes', String(limits.verifyMinutes)]
+  // With "=", so that a command which begins with a dash is not taken for a flag.
+  const checks = [...(given.setup === null ? [] : [`--setup=${given.setup}`]), ...given.verify.map((command) => `--verify=${command}`), '--verify-minutes', String(limits.verifyMinutes)]
   switch (task.mode) {
     case 'run':
       return [

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeSync } from 'node:fs'
 import { z } from 'zod'
 
 /**
@@ -23,6 +23,9 @@ export const FakeStep = z.union([
 ])
 export type FakeStep = z.input<typeof FakeStep>
 
+/** Written before the next step: what process.stdout still holds is lost at process.exit. */
+const say = (text: string) => void writeSync(1, text)
+
 const usage = { iterations: 1, inputTokens: 100, outputTokens: 10, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0.25 }
 
 async function main(stepsFile: string, recordFile: string, argv: readonly string[]): Promise<void> {
@@ -31,14 +34,14 @@ async function main(stepsFile: string, recordFile: string, argv: readonly string
   let iterations = 0
   const emit = (event: Record<string, unknown>) => {
     seq += 1
-    process.stdout.write(`${JSON.stringify({ v: 1, seq, ts: '2026-01-01T00:00:00.000Z', run: '7', ...event })}\n`)
+    say(`${JSON.stringify({ v: 1, seq, ts: '2026-01-01T00:00:00.000Z', run: '7', ...event })}\n`)
   }
   const git = (...args: string[]) => Bun.spawnSync(['git', '-c', 'user.name=r', '-c', 'user.email=r@example.com', ...args]).stdout.toString().trim()
   const total = () => ({ ...usage, iterations, costUsd: iterations * usage.costUsd })
   for (const step of z.array(FakeStep).parse(await Bun.file(stepsFile).json())) {
     if ('emit' in step) emit(step.emit)
     if ('write' in step) await Bun.write(step.write, step.text)
-    if ('raw' in step) process.stdout.write(step.raw)
+    if ('raw' in step) say(step.raw)
     if ('stderr' in step) process.stderr.write(step.stderr)
     if ('deaf' in step) process.on('SIGTERM', () => undefined)
     if ('waitFor' in step) while (!existsSync(step.waitFor)) await new Promise((resolve) => setTimeout(resolve, 10))

@@ -1,6 +1,6 @@
-import { Assignment, CompleteRequest, FailRequest, HeartbeatRequest, HTTP_STATUS, PauseRequest, RegisterRequest, StuckRequest, zodDetails, type ErrorCode } from '@factory/shared'
+import { Assignment, AuthorizeRequest, CompleteRequest, FailRequest, HeartbeatRequest, HTTP_STATUS, PauseRequest, RegisterRequest, StuckRequest, zodDetails, type ErrorCode, type RunGrant } from '@factory/shared'
 
-export type Said = { heartbeats: HeartbeatRequest[]; endings: { call: string; body: CompleteRequest | FailRequest | StuckRequest | PauseRequest }[]; registers: number; refused: string[] }
+type Said = { heartbeats: HeartbeatRequest[]; endings: { call: string; body: CompleteRequest | FailRequest | StuckRequest | PauseRequest }[]; registers: number; refused: string[] }
 
 export type Stub = {
   url: string
@@ -53,6 +53,13 @@ export function startStub(assignment: () => Assignment, token: string, git: (req
     return Response.json({ runStatus: 'succeeded', itemStatus: 'verifying' })
   }
 
+  /** For a real gateway in between: it asks whose token it was given. */
+  function authorize(body: unknown): Response {
+    if (AuthorizeRequest.parse(body).token !== token) return fail('not_found')
+    const { run, item, repo, pushRef, model } = assignment()
+    return Response.json({ runId: run.id, itemId: item.id, kind: run.kind, repo, pushRef, model, leaseExpiresAt: new Date(Date.now() + 120_000).toISOString() } satisfies RunGrant)
+  }
+
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
@@ -63,6 +70,7 @@ export function startStub(assignment: () => Assignment, token: string, git: (req
         url.pathname = url.pathname.slice('/git'.length)
         return git(new Request(url, request))
       }
+      if (url.pathname === '/internal/authorize') return authorize(await request.json())
       const response = await answer(request, url.pathname.split('/').at(-1) ?? '')
       for (const look of waiting) look()
       return response

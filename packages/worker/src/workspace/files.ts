@@ -4,8 +4,8 @@ import { MAX_TEXT, type Assignment } from '@factory/shared'
 import type { Git } from '../git/git.ts'
 import { asData } from './render.ts'
 
-export const SPEC_FILE = 'SPEC.md'
-export const AI_DIR = '.ai'
+const SPEC_FILE = 'SPEC.md'
+const AI_DIR = '.ai'
 
 /**
  * Keeps our files out of every commit: untracked ones by git's own exclude file, those that the
