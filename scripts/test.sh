@@ -50,7 +50,7 @@ rc=0
 step_start=$(date +%s)
 # Real credentials of whoever runs this have no business in a test, nor has the checkout's .env.
 env -u ANTHROPIC_API_KEY -u ANTHROPIC_AUTH_TOKEN -u ANTHROPIC_BASE_URL -u CLAUDE_CODE_OAUTH_TOKEN -u GITHUB_TOKEN -u GH_TOKEN -u OPENAI_API_KEY -u DATABASE_URL -u REDIS_URL -u FACTORY_TOKEN \
-  "$TOOLS/bin/bun" --no-env-file test --reporter=junit --reporter-outfile="$report" "$@" </dev/null || rc=$?
+  "$TOOLS/bin/bun" --no-env-file test --timeout 30000 --reporter=junit --reporter-outfile="$report" "$@" </dev/null || rc=$?
 say "✓ tests ran ($(($(date +%s) - step_start)) s)"
 count_junit "$report"
 # A crash of the runner, or a file that does not load, fails without a failing test case.

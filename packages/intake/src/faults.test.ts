@@ -208,7 +208,7 @@ describe('bad issues', () => {
     expect(item[kind] ?? '').not.toContain('hidden')
     // oxlint-disable-next-line no-control-regex
     expect(item[kind] ?? '').not.toMatch(/[\u0000-\u0008\u202e\r]/)
-    expect((item[kind] ?? '').length).toBeLessThan(70_000)
+    expect((item[kind] ?? '').length).toBeLessThan(210_000)
   })
 })
 

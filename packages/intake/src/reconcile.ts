@@ -93,7 +93,6 @@ async function repliesTo(ctx: Context, repo: string, number: number, work: Work)
 /** Does what `select` chose; returns the item's id. What the item's state forbids by now is left. */
 async function carryOut(ctx: Context, repo: string, itemId: number | null, actions: readonly Action[], seen?: Seen): Promise<number | null> {
   let id = itemId
-  const later: Action[] = []
   for (const action of actions) {
     if (action.kind === 'none' || action.kind === 'report') continue
     const log = { repo, issue: seen?.issue.number, item: id, action: action.kind, reason: action.reason }
@@ -105,13 +104,9 @@ async function carryOut(ctx: Context, repo: string, itemId: number | null, actio
       if (!(error instanceof FactoryError)) throw error
       if (action.kind === 'create' && REFUSALS.includes(error.code)) return refuse(ctx, seen, error)
       if (error.code !== 'conflict') throw error
-      // A finished item takes new words only once it is taken up again.
-      if (action.kind === 'edit') later.push(action)
       ctx.logger.info({ ...log, refused: error.message }, 'the item is past that')
     }
   }
-  if (id === null || !actions.some((action) => action.kind === 'retry')) return id
-  for (const action of later) await change(ctx.client, id, action).catch((error: unknown) => ctx.logger.warn({ repo, item: id, err: error }, 'the retry goes on with the earlier text'))
   return id
 }
 

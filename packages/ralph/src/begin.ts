@@ -4,6 +4,7 @@ import { commitWork } from './git.ts'
 import { Ended } from './outcome.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
 import { loadState, type RunState } from './progress/state.ts'
+import { readGuidance } from './prompt/guidance.ts'
 import { save, setSpec, specOf, type RunOptions, type Session } from './session.ts'
 import { measure } from './verify/room.ts'
 import { unusableBase } from './verify/verify.ts'
@@ -24,7 +25,7 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   const spec = old?.spec ?? (await readSpec(place, options.spec))
   const found = await commitWork(place.git, { branch, parent: head }, 'Save the work found in the tree')
   const state = old ? { ...old, head: found.head, setup: [...options.setup], stuckSince: old.outcome?.exitCode === RALPH_EXIT.stuck ? old.iterations.length : old.stuckSince, outcome: null } : await fresh(options, run, place, world, spec, found)
-  const session: Session = { options, world, place, state, branch, startedMs: world.now(), reports: new Map() }
+  const session: Session = { options, world, place, state, branch, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map() }
   await setSpec(session, state.spec)
   if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
   await save(session)

@@ -53,7 +53,7 @@ export function signatureOfReport(report: VerifyReport): string | null {
 }
 
 /** What the next iteration has to know about a failed verification. */
-export function evidenceOf(report: VerifyReport): string {
+function evidenceOf(report: VerifyReport): string {
   const failed = report.head.filter((check) => !passes(check))
   const tails = failed.map((check) => `$ ${check.command}\n${check.outputTail.slice(-3000).trim()}\n(${ending(check)})`)
   const findings = report.findings.filter((finding) => finding.blocking).map((finding) => `- ${finding.message}`)

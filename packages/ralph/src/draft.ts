@@ -34,7 +34,7 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
   const files = filesIn(place.ai)
   await mkdir(place.ai, { recursive: true })
   await Promise.all([rm(place.spec, { force: true }), rm(files.question, { force: true })])
-  const before = await snapshot(place.git)
+  const [before, guidance] = [await snapshot(place.git), await readGuidance(place.git, head)]
   const began = world.now()
   const tries = Math.min(options.maxIterations, 3)
   world.emit({ event: 'run.started', mode: 'draft', baseSha: head, tasks: [], verify: [], model: options.model, maxIterations: tries, resumed: false })
@@ -47,7 +47,7 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
     if (options.maxCostUsd - usage.costUsd < LEAST_COST_USD || left <= 0) break
     const started = world.now()
     world.emit({ event: 'iteration.started', iteration, task: null, kind: 'draft' })
-    const prompt = draftPrompt({ request: options.request, specFile: place.specName, problems, previous: options.previous, guidance: await readGuidance(place.dir) })
+    const prompt = draftPrompt({ request: options.request, specFile: place.specName, problems, previous: options.previous, guidance })
     const done = await execute(world, { iteration, dir: place.dir, prompt, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS })
     const used = { ...done.usage, iterations: done.end ? 0 : 1 }
     usage = addUsage(usage, used)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 /** git said no. The message has the command and what git wrote. */
-export class GitError extends Error {
+class GitError extends Error {
   readonly exitCode: number
 
   constructor(args: readonly string[], exitCode: number, stderr: string) {

@@ -5,7 +5,6 @@ import { commitWork } from './git.ts'
 import { addUsage, type Outcome } from './outcome.ts'
 import { filesIn } from './place.ts'
 import { reconcile } from './progress/boxes.ts'
-import { readGuidance } from './prompt/guidance.ts'
 import { buildPrompt, RULES } from './prompt/prompt.ts'
 import { elapsedMs, emit, outcome, save, setSpec, specOf, type Session } from './session.ts'
 import { signatureOfReport, verifyNow } from './complete.ts'
@@ -24,7 +23,7 @@ export async function iterate(session: Session, task: SpecTask): Promise<Outcome
     evidence: state.evidence,
     learnings: options.learnings,
     previous: options.previous,
-    guidance: await readGuidance(place.dir),
+    guidance: session.guidance,
   })
   const done = await execute(world, {
     iteration,

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import type { Outcome } from './outcome.ts'
 import { filesIn, type Place } from './place.ts'
 import type { Bounds } from './progress/decide.ts'
+import type { Guidance } from './prompt/prompt.ts'
 import { saveState, type RunState } from './progress/state.ts'
 import type { World } from './world.ts'
 
@@ -33,6 +34,7 @@ export type Session = {
   place: Place
   state: RunState
   branch: string | null
+  guidance: Guidance[]
   startedMs: number
   /** Reports by commit: the same commit is not measured twice. */
   reports: Map<string, VerifyReport>

@@ -51,7 +51,7 @@ export function toRan(exitCode: number, lines: readonly string[]): Ran {
 
 export type Given = { agent: Agent; options?: Partial<RunOptions>; world?: Partial<World>; stop?: AbortController; heartbeatMs?: number }
 
-export const OPTIONS: Omit<RunOptions, 'dir'> = {
+const OPTIONS: Omit<RunOptions, 'dir'> = {
   spec: 'SPEC.md',
   run: null,
   base: null,

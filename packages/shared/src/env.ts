@@ -36,7 +36,9 @@ export function parseEnv<Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>
     const fix = field instanceof z.ZodType ? field.description : undefined
     const value = given[name]
     const seen = value === undefined ? 'is not set' : SECRET.test(name) ? `has a value of ${value.length} characters that is not usable` : `is ${JSON.stringify(value.slice(0, 100))}`
-    problems.set(name, `${name} ${seen}: ${issue.message}.${fix ? ` Set it to ${fix}.` : ''}`)
+    // what zod says of a value that is not there helps nobody
+    const wrong = value === undefined ? '' : `: ${issue.message}`
+    problems.set(name, `${name} ${seen}${wrong}.${fix ? ` Set it to ${fix}.` : ''}`)
   }
   throw new ConfigError([...problems.values()])
 }

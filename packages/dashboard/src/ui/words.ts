@@ -1,4 +1,4 @@
-import type { FactoryEvent, LearningKind, Priority, RunKind, RunStatus, Waiting, WorkStatus } from '@factory/shared'
+import type { FactoryEvent, Priority, RunKind, RunStatus, Waiting, WorkStatus } from '@factory/shared'
 import type { IconName } from './icon.tsx'
 
 /** How a state looks: a word and an icon carry it, the colour only helps. */
@@ -36,7 +36,6 @@ export const PRIORITY_LOOK = {
 } as const satisfies Record<Priority, Look>
 
 export const KIND_WORD = { spec: 'Writing the spec', build: 'Building', verify: 'Verifying in a clean room' } as const satisfies Record<RunKind, string>
-export const LEARNING_WORD = { pattern: 'Pattern', gotcha: 'Gotcha', approach: 'Approach' } as const satisfies Record<LearningKind, string>
 
 export const WAIT_WORD = {
   worker_slot: 'Waits for a free worker',

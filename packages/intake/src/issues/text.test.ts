@@ -26,8 +26,12 @@ describe('issueText', () => {
     expect(text).toBe('# Ab title\n\nSee  this.\n\n```html\n<!-- kept -->\n```')
   })
 
-  test('200 KB are cut with a note, and the checklist in front survives', () => {
-    const { kind, text } = issueText('Big', `- [ ] one\n\n${'x'.repeat(200_000)}`)
+  test('200 KB are taken whole, with the task at the end', () => {
+    expect(issueText('Big', `${'word '.repeat(40_000)}\n\n- [ ] the last line`)).toMatchObject({ kind: 'spec', text: expect.stringContaining('the last line') })
+  })
+
+  test('more is cut with a note, and the checklist in front survives', () => {
+    const { kind, text } = issueText('Big', `- [ ] one\n\n${'x'.repeat(400_000)}`)
     expect(kind).toBe('spec')
     expect(text.length).toBeLessThan(MAX_BODY + 200)
     expect(text).toContain('the rest was cut')

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -76,6 +77,34 @@ async function startWorld(): Promise<ForgeWorld> {
 }
 
 forgeContract('GitHub (rehearsal forge over HTTP)', startWorld)
+
+test('the same as a GitHub App: its own token for each repository, for the API and for git', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'github-forge-'))
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } })
+  const server = await startForge({ dataDir: join(dir, 'forge'), tokens: [], apps: [{ id: '7', slug: 'factory', publicKey, repos: [REPO] }] })
+  try {
+    await server.createRepo({ name: REPO, from: { 'README.md': 'hello\n' }, private: true })
+    await server.createRepo({ name: 'acme/foreign', from: { a: 'b' }, private: true })
+    const github = createGithub({ app: { id: '7', privateKey }, apiUrl: server.apiUrl, webUrl: server.url, logger: createLogger('test', 'silent'), retryBaseMs: 1 })
+    const forge = createGithubForge(github)
+    const { username, password } = await github.gitCredential(REPO)
+    const clone = join(dir, 'clone')
+    await run(dir, 'clone', '--quiet', `${server.url.replace('://', `://${username}:${password}@`)}/${REPO}.git`, clone)
+    await run(clone, 'commit', '--quiet', '--allow-empty', '-m', 'work')
+    await Bun.write(join(clone, 'a.txt'), 'a')
+    await run(clone, 'add', '.')
+    await run(clone, 'commit', '--quiet', '-m', 'more')
+    await run(clone, 'push', '--quiet', 'origin', 'HEAD:refs/factory/wip/7/1')
+    expect(await forge.moveBranch(REPO, 'factory/7-x', await run(clone, 'rev-parse', 'HEAD'), null)).toEqual({ kind: 'moved' })
+    expect(await forge.createPull({ repo: REPO, head: 'factory/7-x', base: 'main', title: 't', body: 'b' })).toMatchObject({ kind: 'created' })
+    expect(await github.login()).toBe('factory[bot]')
+    const foreign: unknown = await forge.repository('acme/foreign').catch((error: unknown) => error)
+    expect(foreign).toMatchObject({ code: 'repository_not_found' })
+  } finally {
+    await server.stop()
+    await rm(dir, { recursive: true, force: true })
+  }
+}, 30_000)
 
 test('a draft that the plan does not offer is opened as an ordinary pull request', async () => {
   const asked: unknown[] = []

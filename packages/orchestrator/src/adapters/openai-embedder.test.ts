@@ -2,7 +2,6 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { createLogger } from '@factory/shared'
 import { z } from 'zod'
 import { embedderContract } from '../ports/embedder.contract.ts'
-import { noEmbedder } from './no-embedder.ts'
 import { createOpenAiEmbedder } from './openai-embedder.ts'
 
 const logger = createLogger('test', 'silent')
@@ -36,7 +35,6 @@ afterAll(() => servers.forEach((server) => server.stop(true)))
 
 const open = (baseUrl: string, timeoutMs = 1000) => createOpenAiEmbedder({ apiKey: 'made-up', baseUrl, logger, timeoutMs })
 
-embedderContract('none', { open: () => noEmbedder })
 embedderContract('openai', {
   open: () => open(serve().baseUrl),
   openAway: () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createMemoryBus } from '../adapters/memory-bus.ts'
 import { readEvents, readHead } from '../events/read.ts'
+import { backfillEmbeddings } from '../learnings/backfill.ts'
 import { saveLearnings } from '../learnings/save.ts'
 import { searchLearnings } from '../learnings/search.ts'
 import { collectFigures } from '../metrics/collect.ts'
@@ -33,7 +34,9 @@ test('what the API reads runs on the embedded store as on a server, over its one
     const item = await seedItem(db.sql, { files: ['a.ts'] })
     const other = await seedItem(db.sql, { status: 'in_progress', files: ['a.ts'] })
     const run = await seedRun(db.sql, other, { granted: 3 })
-    expect(await saveLearnings(ctx, { repo: 'owner/name', itemId: other, runId: run, learnings: [{ kind: 'pattern', text: 'Sort the imports' }] })).toBe(1)
+    const learnings = [{ kind: 'pattern' as const, text: 'Sort the imports' }]
+    expect(await db.sql.begin((tx) => saveLearnings(tx, { repo: 'owner/name', itemId: other, runId: run, learnings, at: new Date() }))).toBe(1)
+    await backfillEmbeddings(ctx)
 
     expect((await listQueue(ctx, 10)).map((one) => [one.id, one.waiting?.code])).toEqual([[item, 'file_conflict']])
     expect((await countQueue(ctx)).waiting).toEqual([{ name: 'medium', n: 1 }])

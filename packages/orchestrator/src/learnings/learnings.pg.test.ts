@@ -38,7 +38,9 @@ describeWith(['postgres'], 'learnings', () => {
   async function save(repo: string, learnings: NewLearning[]): Promise<number> {
     const itemId = await seedItem(ctx.db.sql, { repo, status: 'completed' })
     const runId = await seedRun(ctx.db.sql, itemId, { status: 'succeeded' })
-    return saveLearnings(ctx, { repo, itemId, runId, learnings })
+    const count = await ctx.db.sql.begin((tx) => saveLearnings(tx, { repo, itemId, runId, learnings, at: ctx.clock.now() }))
+    await backfillEmbeddings(ctx)
+    return count
   }
 
   test('the same discovery in another spelling is kept once per repository, and told once', async () => {

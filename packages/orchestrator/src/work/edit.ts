@@ -9,8 +9,8 @@ import { moveItem } from './move.ts'
 import { hasBuildRun, lockItem, patchItem, type ItemPatch } from './store.ts'
 
 /**
- * Changes an item before its first build run starts (or while it waits for a person). New prose sends
- * it back to drafting; a new spec is used as it stands. A spec run under way works from the old text
+ * Changes an item before its first build run starts, or while it rests (it waits for input, failed or was
+ * cancelled: the retry goes on with the new text). New prose sends it back to drafting; a new spec is used as it stands. A spec run under way works from the old text
  * and is ended.
  */
 export async function editWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'clock'>, id: number, input: EditWork): Promise<WorkItem> {
@@ -20,8 +20,10 @@ export async function editWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'clock
     if (!item) throw new FactoryError('not_found', `there is no work item ${id}`)
     const changesText = input.spec !== undefined || input.description !== undefined || input.title !== undefined
     const early = ['drafting', 'awaiting_approval', 'queued'].includes(item.status) && !(await hasBuildRun(tx, id))
-    if (changesText && !early && item.status !== 'needs_input') {
-      throw new FactoryError('conflict', `work item ${id} is ${item.status}; its text can be changed before the first build run starts, or while it waits for input`)
+    // in these nothing works on it, and the retry that follows shall use the new text
+    const resting = ['needs_input', 'failed', 'cancelled'].includes(item.status)
+    if (changesText && !early && !resting) {
+      throw new FactoryError('conflict', `work item ${id} is ${item.status}; its text can be changed before the first build run starts, or while it waits for a person`)
     }
     const set: ItemPatch = {}
     if (input.priority !== undefined) set.priority = input.priority
@@ -42,7 +44,7 @@ export async function editWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'clock
     const to = input.spec !== undefined ? 'queued' : input.description !== undefined ? 'drafting' : item.status
     await recordEvent(tx, { type: 'work.edited', itemId: id, runId: null, data: { fields: Object.keys(input) } })
     if (item.current_run_id !== null && changesText) await askRunToEnd(tx, item.current_run_id, { code: 'killed', reason: 'the text was changed' })
-    if (to === item.status || item.status === 'needs_input') await patchItem(tx, id, set, at)
+    if (to === item.status || resting) await patchItem(tx, id, set, at)
     else await moveItem(tx, item, to, { reason: 'the text was changed', set, at })
   })
   return getItem(ctx, id)

@@ -5,6 +5,7 @@ import type { Tx } from '../db/connect.ts'
 import { recordEvent } from '../events/record.ts'
 import { releaseRunLocks } from '../locks/release-run.ts'
 import { recordPullRequest } from '../publish/record.ts'
+import { backfillEmbeddings } from '../learnings/backfill.ts'
 import { saveLearnings } from '../learnings/save.ts'
 import { transact } from '../transact.ts'
 import { lockItem } from '../work/lock.ts'
@@ -48,6 +49,7 @@ export async function settleRun(ctx: Context, run: { id: number; itemId: number 
     const ending = askedFor(row, settlement)
     await finishRun(tx, row.id, { ...ending, report: ending.report ?? null, logTail: settlement.logTail, at })
     await recordEvent(tx, { type: 'run.finished', itemId: item.id, runId: row.id, data: { kind: row.kind, status: ending.status, outcome: ending.outcome } })
+    await saveLearnings(tx, { repo: row.repo, itemId: item.id, runId: row.id, learnings: settlement.learnings ?? [], at })
     const kind = RunKind.parse(row.kind)
     const next = decideNext(
       { status: item.status, attempts: item.attempts, maxAttempts: item.max_attempts, losses: item.losses },
@@ -67,8 +69,7 @@ export async function settleRun(ctx: Context, run: { id: number; itemId: number 
   if (settled.changed) {
     ctx.metrics.runFinished({ kind: settled.kind, status: settled.runStatus, seconds: settled.seconds })
     await releaseRunLocks(ctx, { repo: settled.repo, runId: run.id, itemId: run.itemId })
-    const learnings = settlement.learnings ?? []
-    if (learnings.length > 0) await saveLearnings(ctx, { repo: settled.repo, itemId: run.itemId, runId: run.id, learnings })
+    if (settlement.learnings && settlement.learnings.length > 0) await backfillEmbeddings(ctx)
   }
   return { changed: settled.changed, runStatus: settled.runStatus, itemStatus: settled.itemStatus }
 }

@@ -46,9 +46,9 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
     })
     return await watch(child, task, options, marker)
   } catch (error) {
+    await sweep(marker)
     return { verdict: { kind: 'failed', reason: `claude could not be started: ${error instanceof Error ? error.message : String(error)}` }, usage: usageOf(null), text: null }
   } finally {
-    await sweep(marker)
     await rm(home, { recursive: true, force: true }).catch(() => undefined)
   }
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** What can be where a `claude` is looked for. */
 export type Search = { flag: string | null; env: string | null; path: string }
@@ -21,7 +22,7 @@ export function findClaude(search: Search): { bin: string } | { problem: string 
 function packaged(): string | null {
   const flavours = [`${process.platform}-${process.arch}`, `${process.platform}-${process.arch}-musl`]
   try {
-    const outer = createRequire(import.meta.url).resolve('@anthropic-ai/claude-code/package.json')
+    const outer = fileURLToPath(import.meta.resolve('@anthropic-ai/claude-code/package.json'))
     for (const flavour of flavours) {
       const bin = nativeOf(outer, flavour)
       if (bin) return bin

@@ -160,7 +160,7 @@ function flatten(content: unknown): string {
 }
 
 /** One line of at most 300 characters. */
-export function brief(text: string): string {
+function brief(text: string): string {
   const line = text.slice(0, 2000).replace(/\s+/g, ' ').trim()
   return line.length > 300 ? `${line.slice(0, 299)}…` : line
 }

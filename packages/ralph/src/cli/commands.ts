@@ -19,7 +19,7 @@ import { helpText, readCommand, UsageError, type Flags, type Given } from './fla
 import type { Io } from './io.ts'
 
 const MINUTE = 60_000
-export const VERSION: string = z.object({ version: z.string() }).parse(manifest).version
+const VERSION: string = z.object({ version: z.string() }).parse(manifest).version
 
 /** Runs one command line and returns its exit code. */
 export async function main(argv: readonly string[], io: Io): Promise<RalphExit> {
@@ -67,7 +67,7 @@ const jobOf = (flags: { dir: string | null; run: string | null; quiet: boolean; 
 
 async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
   const job = jobOf(flags, io)
-  const specFile = flags.spec === null ? resolve(job.dir, 'SPEC.md') : resolve(io.cwd, flags.spec)
+  const specFile = resolve(job.dir, flags.spec ?? 'SPEC.md')
   return executeCommand(io, {
     ...job,
     resumes: specFile,
@@ -103,7 +103,7 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
       if (flags.request === null) throw new UsageError('--request FILE is missing: the file with what is asked for')
       const request = await optional('--request', flags.request, io)
       const world = worldOf(flags.claude, io, emit, signal)
-      const place = await openPlace({ dir: job.dir, spec: flags.out === null ? 'SPEC.md' : resolve(io.cwd, flags.out), path: world.path })
+      const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path })
       return runDraft(
         {
           request: request ?? '',

@@ -1,5 +1,5 @@
 import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared'
-import { readFile, realpath } from 'node:fs/promises'
+import { lstat, readFile, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { openWriter, type Emit } from '../events/writer.ts'
 import { render } from '../events/render.ts'
@@ -11,7 +11,7 @@ import { loadState } from '../progress/state.ts'
 import type { Io } from './io.ts'
 import { UsageError } from './flags.ts'
 
-export const HEARTBEAT_MS = 15_000
+const HEARTBEAT_MS = 15_000
 
 export type Job = {
   dir: string
@@ -30,7 +30,8 @@ export type Job = {
  */
 export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const dir = await realpath(resolve(job.dir)).catch(() => null)
-  const files = dir === null ? null : filesIn(aiDir(dir))
+  const strange = dir !== null && (await isStrange(aiDir(dir)))
+  const files = dir === null || strange ? null : filesIn(aiDir(dir))
   const run = job.run ?? (job.resumes !== null && files ? await unfinished(files.state, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
   const lock = files === null ? null : await takeLock(files.lock, run)
   const free = lock !== null && 'release' in lock
@@ -53,6 +54,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   let outcome: Outcome
   try {
     if (dir === null) throw new Ended(RALPH_EXIT.usage, `--dir ${job.dir} is not a directory`)
+    if (strange) throw new Ended(RALPH_EXIT.usage, `${aiDir(dir)} is not a directory; Ralph keeps its files there and follows no link`)
     if (lock !== null && 'heldBy' in lock) throw new Ended(RALPH_EXIT.lockConflict, `another Ralph (process ${lock.heldBy.pid}, run ${lock.heldBy.run}) works in ${dir}`)
     outcome = await job.work({ run, emit: writer.emit, signal: io.signal })
   } catch (error) {
@@ -64,6 +66,12 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   writer.close()
   if (free) await lock.release()
   return outcome.exitCode
+}
+
+/** A repository could make .ai a link to a place outside of it. */
+async function isStrange(path: string): Promise<boolean> {
+  const stat = await lstat(path).catch(() => null)
+  return stat !== null && !stat.isDirectory()
 }
 
 /** Ends after which the same run can go on: limits, pauses, interruptions. Not done, and not stuck. */

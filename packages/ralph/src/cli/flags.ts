@@ -31,11 +31,11 @@ const CHECK_FLAGS = {
   'no-verify-ok': { kind: 'switch', help: 'without any check the diff alone counts' },
 } as const satisfies Record<string, Flag>
 
-export const COMMANDS = {
+const COMMANDS = {
   run: {
     help: 'work off a spec until it is verified',
     flags: {
-      spec: { kind: 'text', value: 'FILE', help: 'the checklist (default: SPEC.md)' },
+      spec: { kind: 'text', value: 'FILE', help: 'the checklist, in the checkout unless absolute (default: SPEC.md)' },
       base: { kind: 'text', value: 'SHA', help: 'what the work is compared with (default: HEAD at the start)' },
       'max-iterations': { kind: 'number', value: 'N', fallback: 25, least: 1, most: 1000, help: 'iterations of the whole run' },
       learnings: { kind: 'text', value: 'FILE', help: 'what was learned before, for the prompt' },
@@ -48,7 +48,7 @@ export const COMMANDS = {
     help: 'write a spec for a request',
     flags: {
       request: { kind: 'text', value: 'FILE', help: 'what is asked for (required)' },
-      out: { kind: 'text', value: 'FILE', help: 'the spec to write (default: SPEC.md)' },
+      out: { kind: 'text', value: 'FILE', help: 'the spec to write, in the checkout unless absolute (default: SPEC.md)' },
       'max-iterations': { kind: 'number', value: 'N', fallback: 3, least: 1, most: 1000, help: 'tries, three at most' },
       ...AGENT_FLAGS,
       ...COMMON_FLAGS,
@@ -67,7 +67,7 @@ export const COMMANDS = {
   'spec lint': { help: 'say what is wrong with a spec', flags: { json: { kind: 'switch', help: 'one JSON object' } } },
 } as const satisfies Record<string, { help: string; flags: Record<string, Flag> }>
 
-export type CommandName = keyof typeof COMMANDS
+type CommandName = keyof typeof COMMANDS
 type ValueOf<F> = F extends { kind: 'text' } ? string | null : F extends { kind: 'list' } ? string[] : F extends { kind: 'number' } ? number : boolean
 export type Flags<N extends CommandName> = { -readonly [K in keyof (typeof COMMANDS)[N]['flags']]: ValueOf<(typeof COMMANDS)[N]['flags'][K]> }
 export type Given = { [N in CommandName]: { command: N; flags: Flags<N>; rest: string[] } }[CommandName]

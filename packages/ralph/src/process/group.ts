@@ -38,7 +38,7 @@ export async function sweep(marker: string): Promise<number> {
 }
 
 /** Living processes that carry the marker, ourselves left out. */
-export async function marked(marker: string): Promise<number[]> {
+async function marked(marker: string): Promise<number[]> {
   const needle = Buffer.from(`${MARKER}=${marker}\0`)
   const names = await readdir('/proc').catch(() => [])
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number)

@@ -6,7 +6,7 @@ export const LONGEST_WAIT_MS = 15 * 60_000
 /** Pauses before the next try at a model that does not answer. */
 export const BACK_OFF_MS = [5_000, 20_000, 60_000] as const
 /** When to come back after these have not helped. */
-export const OUTAGE_MS = 5 * 60_000
+const OUTAGE_MS = 5 * 60_000
 const MOST_USAGE_WAITS = 4
 
 export type Step =

@@ -1,19 +1,20 @@
-import { lstat, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import type { Git } from '../git.ts'
 import type { Guidance } from './prompt.ts'
 
 const FILES = ['CLAUDE.md', 'AGENTS.md']
-const MAX_BYTES = 200_000
 
-/** The repository's guidance files; links are not followed, they could lead out of it. */
-export async function readGuidance(dir: string): Promise<Guidance[]> {
+/**
+ * The repository's guidance files as they are in a commit: what the agent writes into them cannot
+ * steer the prompts after it, and a link is no more than its text.
+ */
+export async function readGuidance(git: Git, sha: string): Promise<Guidance[]> {
+  const texts = await Promise.all(FILES.map((path) => git.may(['show', `${sha}:${path}`])))
   const found: Guidance[] = []
-  for (const path of FILES) {
-    const stat = await lstat(join(dir, path)).catch(() => null)
-    if (!stat?.isFile() || stat.size > MAX_BYTES) continue
-    const text = await readFile(join(dir, path), 'utf8').catch(() => '')
+  for (const [index, path] of FILES.entries()) {
+    const text = texts[index] ?? ''
     // CLAUDE.md is often nothing but a pointer to AGENTS.md, or its copy.
-    if (text.trim() && !/^@AGENTS\.md$/.test(text.trim()) && !found.some((file) => file.text === text)) found.push({ path, text })
+    const pointer = FILES.some((name) => text === name || text === `@${name}`)
+    if (text !== '' && !pointer && !found.some((file) => file.text === text)) found.push({ path, text })
   }
   return found
 }

@@ -8,7 +8,7 @@ import { countTests } from './counts.ts'
 import type { Measured } from './judge.ts'
 import { passes } from './signature.ts'
 
-export const OUTPUT_TAIL_BYTES = 8192
+const OUTPUT_TAIL_BYTES = 8192
 
 export type Checks = {
   setup: readonly string[]

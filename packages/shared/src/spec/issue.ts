@@ -12,11 +12,12 @@ export function visibleText(text: string): string {
 
 /**
  * The spec of an issue that already carries a checklist: its title and its body without comments and
- * hidden characters. null: the body has no task of its own and somebody must write the spec.
+ * hidden characters. null: the body has no open task of its own and somebody must write the spec (boxes
+ * that are all ticked are those of an issue template: "I have searched for duplicates").
  */
 export function issueToSpec(title: string, body: string): string | null {
   const clean = withoutComments(visibleText(body)).trim()
-  if (parseSpec(clean).tasks.length === 0) return null
+  if (parseSpec(clean).tasks.every((task) => task.done)) return null
   const name = oneLine(visibleText(title))
   return name ? `# ${headingText(name)}\n\n${clean}\n` : `${clean}\n`
 }

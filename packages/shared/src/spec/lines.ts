@@ -75,7 +75,7 @@ function withoutClosingMarks(text: string): string {
 }
 
 /** Whether a line, standing by itself in prose, would be read as something other than prose. */
-export function isStructural(line: string): boolean {
+function isStructural(line: string): boolean {
   if (line.trimStart().startsWith('<!--') || BOX.test(line) || fenceMarker(line) !== null) return true
   const heading = readHeading(line)
   return heading !== null && (heading.level <= 2 || heading.section !== null)

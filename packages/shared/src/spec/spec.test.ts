@@ -116,7 +116,7 @@ describe('an issue with a checklist is its own spec', () => {
     const body = 'Text\u0000 a\u200Bb <!-- hidden --> end\r\n<!-- template\r\n- [ ] not this -->\r\n- [ ] do <!-- psst --> it\n\nlong <!-- over\ntwo --> lines\n\n```html\n<!-- stays -->\n```\nopen <!-- stays too\n'
     expect(issueToSpec('  Fix\u202E the\nthing ', body)).toBe('# Fix the thing\n\nText ab  end\n- [ ] do  it\n\nlong \n lines\n\n```html\n<!-- stays -->\n```\nopen <!-- stays too\n')
   })
-  test.each([['no boxes', 'Please'], ['only in a fence', '```\n- [ ] a\n```'], ['only in a comment', '<!--\n- [ ] a\n-->'], ['only criteria', '## Acceptance criteria\n- [ ] a']])('null: %s', (_name, body) => {
+  test.each([['no boxes', 'Please'], ['only in a fence', '```\n- [ ] a\n```'], ['only in a comment', '<!--\n- [ ] a\n-->'], ['only criteria', '## Acceptance criteria\n- [ ] a'], ['only ticked ones, as of a template', 'It crashes.\n\n- [x] I searched for duplicates']])('null: %s', (_name, body) => {
     expect(issueToSpec('T', body)).toBeNull()
   })
   test('a title that reads like a section stays a title', () => {

@@ -84,12 +84,12 @@ describeWith(['docker', 'worker-image'], 'workers in Docker', () => {
 
     test('an unprivileged user with no capabilities and nothing to write but its own places', async () => {
       const { output, exitCode } = await runOnce(`
-        id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs):' /proc/self/status
+        id -u; awk '$2 == "/" || $2 == "/opt/factory" || $2 == "/run/factory" { print $2, substr($4, 1, 2) }' /proc/mounts | sort; grep -E '^(CapEff|CapBnd|NoNewPrivs):' /proc/self/status
         for place in / /etc /usr /opt/factory /opt/factory/bin /run/factory; do touch $place/x 2>/dev/null && echo "wrote $place"; done
         for place in /tmp /workspace $HOME /cache; do touch $place/x || echo "cannot write $place"; done
         printf '#!/bin/sh\\necho executed' > /workspace/p; chmod +x /workspace/p; /workspace/p`)
       expect(exitCode).toBe(0)
-      expect(output.replaceAll('\t', ' ').trim().split('\n')).toEqual(['10001', 'CapEff: 0000000000000000', 'CapBnd: 0000000000000000', 'NoNewPrivs: 1', 'executed'])
+      expect(output.replaceAll('\t', ' ').trim().split('\n')).toEqual(['10001', '/ ro', '/opt/factory ro', '/run/factory ro', 'CapEff: 0000000000000000', 'CapBnd: 0000000000000000', 'NoNewPrivs: 1', 'executed'])
     })
 
     test('memory has a limit, and who breaks it is seen to', async () => {

@@ -1,0 +1,4 @@
+import { embedderContract } from '../ports/embedder.contract.ts'
+import { noEmbedder } from './no-embedder.ts'
+
+embedderContract('none', { open: () => noEmbedder })
