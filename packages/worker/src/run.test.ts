@@ -205,6 +205,7 @@ describe('a verify run', () => {
     const baseSha = await must(edit, ['rev-parse', 'HEAD'])
     // The branch under work cannot change the rules it is judged by.
     await Bun.write(join(edit, '.factory.yml'), 'verify: ["true"]\n')
+    await Bun.write(join(edit, 'package.json'), '{"scripts":{"test":"true"}}')
     await must(edit, ['add', '.'])
     await must(edit, ['commit', '-qm', 'Work'])
     await must(edit, ['push', '-q', 'origin', 'HEAD:refs/factory/wip/3/11'])
