@@ -8,6 +8,8 @@ const CliEnv = z.object({
   NO_COLOR: z.string().optional().describe('anything, to have no colour'),
 })
 
+export const configVariables: readonly string[] = Object.keys(CliEnv.shape)
+
 export type CliConfig = { url: string; token: string | null; dataDir: string; noColor: boolean }
 
 /** @throws ConfigError */

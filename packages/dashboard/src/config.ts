@@ -7,6 +7,8 @@ const DashboardEnv = z.object({
   ORCHESTRATOR_URL: envUrl('http://127.0.0.1:3000').default('http://127.0.0.1:3000'),
 })
 
+export const configVariables: readonly string[] = Object.keys(DashboardEnv.shape)
+
 export type DashboardConfig = {
   port: number
   host: string

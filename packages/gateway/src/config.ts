@@ -18,6 +18,8 @@ const schema = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'is no level').default('info').describe('trace, debug, info, warn, error, fatal or silent'),
 })
 
+export const configVariables: readonly string[] = Object.keys(schema.shape)
+
 /** What the gateway puts into a model request in place of the run's token. */
 export type ModelCredential = { kind: 'api-key'; key: string } | { kind: 'oauth'; token: string }
 

@@ -22,6 +22,8 @@ const schema = z.object({
 
 export type Config = z.infer<typeof schema>
 
+export const configVariables: readonly string[] = Object.keys(schema.shape)
+
 /** @throws ConfigError with one line per variable that is missing or wrong */
 export function readConfig(env: Record<string, string | undefined>): Config {
   const config = parseEnv(schema, env)

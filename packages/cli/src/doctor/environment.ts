@@ -37,6 +37,7 @@ const DoctorSchema = z.object({
   DASHBOARD_URL: envUrl('http://127.0.0.1:3001').optional(),
   GATEWAY_URL: envUrl('http://127.0.0.1:3002').optional(),
 })
+export const doctorVariables: readonly string[] = Object.keys(DoctorSchema.shape)
 export type DoctorEnv = z.infer<typeof DoctorSchema>
 
 /** Reads what can be read: a variable with a problem counts as not set, and its problem is given back. */
