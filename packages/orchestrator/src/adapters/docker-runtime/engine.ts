@@ -23,7 +23,12 @@ const EngineAnswer = z.object({
 export function refusal(error: unknown): { status: number; message: string } | null {
   const parsed = EngineAnswer.safeParse(error)
   if (!parsed.success) return null
-  return { status: parsed.data.statusCode, message: parsed.data.json?.message ?? parsed.data.reason ?? `status ${parsed.data.statusCode}` }
+  return { status: parsed.data.statusCode, message: parsed.data.json?.message ?? wordsOf(error) ?? parsed.data.reason ?? `status ${parsed.data.statusCode}` }
+}
+
+/** Of a call that streams (a pull) the library gives the engine's words only inside its own: "(HTTP code 404) unexpected - words ". */
+function wordsOf(error: unknown): string | undefined {
+  return error instanceof Error ? /^\(HTTP code \d+\) [^-]* - ([\s\S]*\S)\s*$/.exec(error.message)?.[1] : undefined
 }
 
 export const isGone = (error: unknown) => refusal(error)?.status === 404
@@ -63,6 +68,16 @@ export function startError(error: unknown, image: string): StartError {
 /** The registry knows no such image, or not for us: asking again changes nothing. A registry out of reach may come back. */
 const NO_SUCH_IMAGE = /not found|manifest unknown|no matching manifest|does not exist|access denied|unauthorized|invalid reference/i
 
+/** The engine's answer was 200 before the registry said no: what went wrong stands in a line of its stream. */
+class PullFailed extends Error {}
+const ErrorLine = z.object({ error: z.string() })
+
+function settle(lines: readonly unknown[], resolve: () => void, reject: (error: Error) => void): void {
+  const told = lines.map((line) => ErrorLine.safeParse(line)).find((line) => line.success)
+  if (told) reject(new PullFailed(told.data.error))
+  else resolve()
+}
+
 /**
  * Fetches an image from its registry.
  * @throws StartError image_unusable, permanent when the registry has no such image for us
@@ -70,11 +85,10 @@ const NO_SUCH_IMAGE = /not found|manifest unknown|no matching manifest|does not 
 export async function pull(docker: Docker, image: string, ms: number): Promise<void> {
   try {
     const stream = await bounded(`pull ${image}`, ms, docker.pull(image))
-    await bounded(`pull ${image}`, ms, new Promise<void>((resolve, reject) => docker.modem.followProgress(stream, (error: Error | null) => (error ? reject(error) : resolve()))))
+    await bounded(`pull ${image}`, ms, new Promise<void>((resolve, reject) => docker.modem.followProgress(stream, (error: Error | null, lines: unknown[]) => (error ? reject(error) : settle(lines, resolve, reject)))))
   } catch (error) {
-    const started = startError(error, image)
-    // Once the stream flows the engine answers; what it then reports is the registry's trouble.
-    if (started.code === 'engine_unavailable' && !NO_SUCH_IMAGE.test(started.message)) throw started
-    throw new StartError('image_unusable', `image ${image} is not on this engine and cannot be pulled: ${started.message}`, { permanent: NO_SUCH_IMAGE.test(started.message), cause: error })
+    const words = refusal(error)?.message ?? (error instanceof Error ? error.message : String(error))
+    if (!refusal(error) && !(error instanceof PullFailed)) throw startError(error, image)
+    throw new StartError('image_unusable', `image ${image} is not on this engine and cannot be pulled: ${words}`, { permanent: NO_SUCH_IMAGE.test(words), cause: error })
   }
 }
