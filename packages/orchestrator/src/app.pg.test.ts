@@ -67,6 +67,8 @@ describeWith(['postgres'], 'the app', () => {
     const html = await page.text()
     for (const name of Object.keys(api) as EndpointName[]) expect(html).toContain(`<details id="${name}">`)
     expect(html).not.toMatch(/<script|https?:\/\//)
+    expect(html).toContain('<code>pauseReason</code></td><td>text or null</td>')
+    expect(html.match(/.{60}any JSON/g) ?? []).toEqual([])
     expect((await get('/docs', basic('wrong'))).status).toBe(401)
     expect((await get('/api/status', basic(TOKEN))).status).toBe(401)
   })

@@ -64,10 +64,15 @@ function fieldTable(schema: Record<string, unknown>): string {
   return rows.length === 0 ? `<p>${escape(describeType(schema, 0))}</p>` : `<table>${rows.join('')}</table>`
 }
 
+/** More forms of one value than this are for /openapi.json to tell. */
+const FEW = 4
+
 /** A type in words: "text of 1 to 300 characters", "list of {path, problem}". */
 function describeType(schema: Record<string, unknown>, depth: number): string {
   if (Array.isArray(schema['enum'])) return schema['enum'].map(String).join(' | ')
+  if (Array.isArray(schema['type'])) return schema['type'].map((type) => describeType({ ...schema, type }, depth)).join(' or ')
   if (Array.isArray(schema['anyOf'])) return schema['anyOf'].map((form) => describeType(asRecord(form), depth)).join(' or ')
+  if (Array.isArray(schema['oneOf'])) return schema['oneOf'].length > FEW ? `one of ${schema['oneOf'].length} kinds of object` : schema['oneOf'].map((form) => describeType(asRecord(form), depth)).join(' or ')
   switch (schema['type']) {
     case 'object': {
       const names = Object.keys(asRecord(schema['properties']))
