@@ -18,7 +18,7 @@ const LIMIT_MS = 90_000
 /** The whole factory with its rehearsal forge and model, in a directory of its own. */
 export async function startFactory(options: Partial<Pick<RehearsalOptions, 'settings' | 'scripts' | 'permissions'>> = {}): Promise<Factory> {
   const dir = mkdtempSync(join(tmpdir(), 'factory-e2e-'))
-  const rehearsal = await startRehearsal({ dir, env: process.env, say: () => {}, style: (_tone, text) => text, ...options })
+  const rehearsal = await startRehearsal({ dir, env: process.env, say: () => {}, style: (_tone, text) => text, anyPorts: true, ...options })
   const read = async (id: number) => (await rehearsal.client.call('getWork', { params: { id } })).item
   const until: Factory['until'] = async (id, what, condition) => {
     let item = await read(id)

@@ -70,7 +70,7 @@ export function containerOptions(spec: WorkerSpec, options: DockerRuntimeOptions
       },
       Mounts: [
         { Type: 'volume', Source: toolsVolume, Target: PATHS.tools, ReadOnly: true },
-        { Type: 'volume', Source: cacheVolume(options.instance, spec.repo), Target: PATHS.cache, ReadOnly: false },
+        { Type: 'volume', Source: cacheVolume(options.instance, spec.cache), Target: PATHS.cache, ReadOnly: false },
         { Type: socket.startsWith('/') ? 'bind' : 'volume', Source: socket, Target: PATHS.socketDir, ReadOnly: true },
         ...(options.workerCaFile ? [{ Type: 'bind' as const, Source: options.workerCaFile, Target: PATHS.ca, ReadOnly: true }] : []),
       ],
