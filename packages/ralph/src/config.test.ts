@@ -27,3 +27,11 @@ test('the agent gets the credential of its model and what makes it repeatable, n
 test('commands get no credential', () => {
   expect(readEnvironment(GIVEN, true).command).toEqual({ PATH: '/bin', LANG: 'C.UTF-8', TMPDIR: '/tmp', HTTPS_PROXY: 'http://door', CI: 'true', TERM: 'dumb' })
 })
+
+test('RALPH_ENV hands further variables on, by name, and never a credential or what Ralph sets itself', () => {
+  const given = { ...GIVEN, JAVA_HOME: '/opt/java', EMPTY: '', RALPH_ENV: 'JAVA_HOME, EMPTY, NOT_THERE, ANTHROPIC_API_KEY, HOME, PATH' }
+  const { command, agent } = readEnvironment(given, true)
+  const { command: without, agent: bare } = readEnvironment(GIVEN, true)
+  expect(command).toEqual({ ...without, JAVA_HOME: '/opt/java', EMPTY: '' })
+  expect(agent).toEqual({ ...bare, JAVA_HOME: '/opt/java', EMPTY: '' })
+})

@@ -1,4 +1,4 @@
-import { parseEnv } from '@factory/shared'
+import { envList, parseEnv } from '@factory/shared'
 import { z } from 'zod'
 
 const text = z.string().optional()
@@ -21,6 +21,7 @@ const Environment = z.object({
   http_proxy: text,
   https_proxy: text,
   no_proxy: text,
+  RALPH_ENV: envList.optional().describe('names of further variables that commands and the agent may see, separated by commas'),
 })
 
 export type RalphEnvironment = {
@@ -51,7 +52,7 @@ const NETWORK = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'HTTP_PROXY', 'HTTPS_PR
  */
 export function readEnvironment(env: Record<string, string | undefined>, root = process.getuid?.() === 0): RalphEnvironment {
   const given = parseEnv(Environment, env)
-  const pick = (names: readonly (keyof typeof given)[]): Record<string, string> => {
+  const pick = (names: readonly (typeof NETWORK | typeof CREDENTIALS)[number][]): Record<string, string> => {
     const picked: Record<string, string> = {}
     for (const name of names) {
       const value = given[name]
@@ -59,7 +60,8 @@ export function readEnvironment(env: Record<string, string | undefined>, root = 
     }
     return picked
   }
-  const command = { PATH: given.PATH, LANG: given.LANG, TMPDIR: given.TMPDIR, ...pick(NETWORK) }
+  const further = (given.RALPH_ENV ?? []).filter((name) => env[name] !== undefined && !Object.hasOwn(Environment.shape, name) && name !== 'HOME')
+  const command = { ...Object.fromEntries(further.map((name) => [name, env[name] ?? ''])), PATH: given.PATH, LANG: given.LANG, TMPDIR: given.TMPDIR, ...pick(NETWORK) }
   return {
     claudeBin: given.CLAUDE_BIN ?? null,
     path: given.PATH,

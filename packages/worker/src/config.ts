@@ -1,4 +1,4 @@
-import { envNumber, parseEnv } from '@factory/shared'
+import { envList, envNumber, parseEnv } from '@factory/shared'
 import { z } from 'zod'
 
 const schema = z.object({
@@ -13,6 +13,8 @@ const schema = z.object({
   FACTORY_CACHE_GB: envNumber(0.1, 1000, 10),
   RALPH_COMMAND: z.string().default('/opt/factory/bin/ralph').transform((text) => text.split(/\s+/).filter(Boolean)).describe('the command that starts ralph, words separated by spaces'),
   CLAUDE_BIN: z.string().optional().describe('the path of the claude binary'),
+  /** The variables that the worker's image sets for its toolchain (JAVA_HOME …); their values stand in the environment. */
+  FACTORY_IMAGE_ENV: envList.optional().describe('names of variables, separated by commas'),
   PATH: z.string().default('/opt/factory/bin:/usr/local/bin:/usr/bin:/bin'),
   LANG: z.string().default('C.UTF-8'),
   HOME: z.string().optional(),
@@ -34,13 +36,16 @@ export type WorkerConfig = {
   tmpDir: string
   /** What every process that we start may see: no token among it. */
   basicEnv: Record<string, string>
+  /** Those of it that the image brought. */
+  imageEnv: readonly string[]
   logLevel: string
 }
 
 /** @throws ConfigError */
 export function parseConfig(env: Record<string, string | undefined>): WorkerConfig {
   const given = parseEnv(schema, env)
-  const basicEnv: Record<string, string> = { PATH: given.PATH, LANG: given.LANG, TMPDIR: given.TMPDIR, HOME: given.HOME ?? given.TMPDIR }
+  const imageEnv = (given.FACTORY_IMAGE_ENV ?? []).filter((name) => env[name] !== undefined && !Object.hasOwn(schema.shape, name))
+  const basicEnv: Record<string, string> = { ...Object.fromEntries(imageEnv.map((name) => [name, env[name] ?? ''])), PATH: given.PATH, LANG: given.LANG, TMPDIR: given.TMPDIR, HOME: given.HOME ?? given.TMPDIR }
   if (given.NODE_EXTRA_CA_CERTS) basicEnv['NODE_EXTRA_CA_CERTS'] = given.NODE_EXTRA_CA_CERTS
   if (given.SSL_CERT_FILE) basicEnv['SSL_CERT_FILE'] = given.SSL_CERT_FILE
   return {
@@ -54,6 +59,7 @@ export function parseConfig(env: Record<string, string | undefined>): WorkerConf
     claudeBin: given.CLAUDE_BIN ?? null,
     tmpDir: given.TMPDIR,
     basicEnv,
+    imageEnv,
     logLevel: given.LOG_LEVEL,
   }
 }

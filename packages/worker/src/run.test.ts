@@ -78,7 +78,7 @@ describe('a build run', () => {
     await must(edit, ['push', '-q', 'origin', 'HEAD:main'])
     const item = { ...assignmentFor().item, spec: '# T\n\n## Tasks\n- [ ] Say goodbye\n\n## Verify\n```sh\nsh check.sh\n```\n' }
     line.assign({ item, previous: { outcome: { code: 'verify_failed', message: 'it was red', until: null }, report: null } })
-    expect(await line.run([{ write: 'bye.ts', text: 'x' }, { iterate: 1 }, { finish: 0, report }], { CLAUDE_BIN: '/opt/claude' })).toBe(0)
+    expect(await line.run([{ write: 'bye.ts', text: 'x' }, { iterate: 1 }, { finish: 0, report }], { CLAUDE_BIN: '/opt/claude', FACTORY_IMAGE_ENV: 'JAVA_HOME,NOT_SET,PATH', JAVA_HOME: '/opt/java', OTHER: 'no' })).toBe(0)
     const { argv, env } = await line.called()
     const flag = (name: string) => argv.flatMap((word, index) => (word === name ? [argv[index + 1]] : word.startsWith(`${name}=`) ? [word.slice(name.length + 1)] : []))
     expect(argv[0]).toBe('run')
@@ -92,6 +92,8 @@ describe('a build run', () => {
     expect(flag('--learnings')).toEqual([])
     expect(flag('--setup')[0]).toContain(`'--command=echo one > made.txt'`)
     expect(env).toMatchObject({ ANTHROPIC_API_KEY: RUN_TOKEN, ANTHROPIC_BASE_URL: `${line.stub.url}/model`, CLAUDE_BIN: '/opt/claude', NO_PROXY: '127.0.0.1,localhost' })
+    expect(env).toMatchObject({ JAVA_HOME: '/opt/java', RALPH_ENV: 'JAVA_HOME' })
+    expect(env).not.toHaveProperty('OTHER')
     expect(env['HTTPS_PROXY']).toBe(line.stub.url.replace('http://', `http://run:${RUN_TOKEN}@`))
     expect(Object.keys(env).filter((name) => name.startsWith('FACTORY_') || name.startsWith('GIT'))).toEqual([])
     // What setup made is not part of the work, although the repository does not ignore it.

@@ -153,7 +153,7 @@ async function agent(work: Work, place: Place, onStory: (story: Story) => void):
   const ralph = await runRalph({
     command: ralphCommand(config.ralph, task, { runId: assignment.run.id, model: place.model, limits: place.limits, setup: place.setup, verify: place.environment.verify }),
     cwd: config.workspace,
-    env: ralphEnv({ basicEnv: { ...config.basicEnv, TMPDIR: work.tmp }, doorUrl: work.doorUrl, runToken: config.runToken, claudeBin: config.claudeBin }),
+    env: ralphEnv({ basicEnv: { ...config.basicEnv, TMPDIR: work.tmp }, doorUrl: work.doorUrl, runToken: config.runToken, claudeBin: config.claudeBin, imageEnv: config.imageEnv }),
     stop,
     logger: work.logger,
     ...(work.overrides.graceMs === undefined ? {} : { graceMs: work.overrides.graceMs }),

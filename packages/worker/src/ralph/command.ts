@@ -33,12 +33,13 @@ export function ralphCommand(ralph: readonly string[], task: RalphTask, given: {
 }
 
 /** What Ralph's process sees: the gateway as the model's address, and the run's token as its key. */
-export function ralphEnv(given: { basicEnv: Record<string, string>; doorUrl: string; runToken: string; claudeBin: string | null }): Record<string, string> {
+export function ralphEnv(given: { basicEnv: Record<string, string>; doorUrl: string; runToken: string; claudeBin: string | null; imageEnv: readonly string[] }): Record<string, string> {
   return {
     ...given.basicEnv,
     ...proxyEnv(given.doorUrl, given.runToken),
     ANTHROPIC_BASE_URL: `${given.doorUrl}/model`,
     ANTHROPIC_API_KEY: given.runToken,
+    ...(given.imageEnv.length > 0 ? { RALPH_ENV: given.imageEnv.join(',') } : {}),
     ...(given.claudeBin ? { CLAUDE_BIN: given.claudeBin } : {}),
   }
 }

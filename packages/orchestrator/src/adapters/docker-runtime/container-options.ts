@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { ContainerCreateOptions } from 'dockerode'
 import type { WorkerSpec } from '../../ports/worker-runtime.ts'
+import type { ImageEnv } from './image-env.ts'
 import { LABELS, PATHS, WORKER_UID, type DockerRuntimeOptions } from './options.ts'
 
 const MEBIBYTE = 1024 * 1024
+const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const WORKER_USER = `${WORKER_UID}:${WORKER_UID}`
 
 /** Item and token make `spec.name` unique in one factory only. */
@@ -13,7 +15,7 @@ export const containerName = (instance: string, name: string) => `factory-${inst
 export const cacheVolume = (instance: string, repo: string) => `factory-cache-${instance}-${createHash('sha256').update(repo.toLowerCase()).digest('hex').slice(0, 16)}`
 
 /** The whole environment of a worker: what is not here it does not get. */
-export function workerEnv(spec: WorkerSpec, options: DockerRuntimeOptions): Record<string, string> {
+export function workerEnv(spec: WorkerSpec, options: DockerRuntimeOptions, image: ImageEnv): Record<string, string> {
   return {
     FACTORY_GATEWAY_URL: `unix:${PATHS.socketDir}/gateway.sock`,
     FACTORY_RUN_ID: String(spec.runId),
@@ -23,7 +25,9 @@ export function workerEnv(spec: WorkerSpec, options: DockerRuntimeOptions): Reco
     CLAUDE_BIN: `${PATHS.tools}/bin/claude`,
     RALPH_COMMAND: `${PATHS.tools}/bin/ralph`,
     HOME: PATHS.home,
-    PATH: `${PATHS.tools}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+    PATH: `${PATHS.tools}/bin:${image.path ?? USUAL_PATH}`,
+    // The engine sets the image's variables by itself; the worker is told which of them its commands may see.
+    ...(image.names.length > 0 ? { FACTORY_IMAGE_ENV: image.names.join(',') } : {}),
     LANG: 'C.UTF-8',
     ...(options.workerCaFile ? { NODE_EXTRA_CA_CERTS: PATHS.ca, SSL_CERT_FILE: PATHS.ca, GIT_SSL_CAINFO: PATHS.ca } : {}),
   }
@@ -33,7 +37,7 @@ export function workerEnv(spec: WorkerSpec, options: DockerRuntimeOptions): Reco
  * The container of one worker. It has no network stack at all: the gateway's socket is its one door.
  * Everything writable is in memory or in the repository's cache volume.
  */
-export function containerOptions(spec: WorkerSpec, options: DockerRuntimeOptions, toolsVolume: string): ContainerCreateOptions {
+export function containerOptions(spec: WorkerSpec, options: DockerRuntimeOptions, toolsVolume: string, image: ImageEnv): ContainerCreateOptions {
   const socket = options.workerSocketSource
   return {
     name: containerName(options.instance, spec.name),
@@ -41,7 +45,7 @@ export function containerOptions(spec: WorkerSpec, options: DockerRuntimeOptions
     Entrypoint: [...(options.command ?? [`${PATHS.tools}/bin/worker`])],
     // An image's own CMD would become arguments of our entry point.
     Cmd: [],
-    Env: Object.entries(workerEnv(spec, options)).map(([key, value]) => `${key}=${value}`),
+    Env: Object.entries(workerEnv(spec, options, image)).map(([key, value]) => `${key}=${value}`),
     WorkingDir: PATHS.workspace,
     User: WORKER_USER,
     Labels: { [LABELS.instance]: options.instance, [LABELS.name]: spec.name, [LABELS.run]: String(spec.runId), [LABELS.item]: String(spec.itemId) },

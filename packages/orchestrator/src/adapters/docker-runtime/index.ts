@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { StartError, type WorkerRuntime, type WorkerSpec, type WorkerState } from '../../ports/worker-runtime.ts'
 import { cacheVolume, containerName, containerOptions } from './container-options.ts'
 import { bounded, connectEngine, isGone, pull, refusal, startError } from './engine.ts'
+import { NO_ENV, readImageEnv, type ImageEnv } from './image-env.ts'
 import { demux, lastText } from '../worker-output.ts'
 import { LABELS, type DockerRuntimeOptions } from './options.ts'
 import { workerState } from './state.ts'
@@ -79,11 +80,17 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
     }
   }
 
+  /** A repository's own image brings its toolchain with it, and that has its own search path and variables. */
+  async function envOf(image: string): Promise<ImageEnv> {
+    await ensureImage(image)
+    return readImageEnv(await call(`inspect ${image}`, docker.getImage(image).inspect()))
+  }
+
   /** Makes the container, or finds the one of that name. */
-  async function createOrFind(spec: WorkerSpec, volume: string): Promise<{ made: boolean; found: WorkerState }> {
+  async function createOrFind(spec: WorkerSpec, volume: string, image: ImageEnv): Promise<{ made: boolean; found: WorkerState }> {
     const deadline = Date.now() + NAME_TAKEN_MS
     for (;;) {
-      const made = await create(spec, volume)
+      const made = await create(spec, volume, image)
       const found = await state(spec.name)
       if (found) return { made, found }
       // The engine reserves a name before it shows the container, and frees it only after a removal.
@@ -93,8 +100,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
   }
 
   /** true: made; false: the name is taken. */
-  async function create(spec: WorkerSpec, volume: string): Promise<boolean> {
-    const make = () => call(`create ${spec.name}`, docker.createContainer(containerOptions(spec, options, volume)))
+  async function create(spec: WorkerSpec, volume: string, image: ImageEnv): Promise<boolean> {
+    const make = () => call(`create ${spec.name}`, docker.createContainer(containerOptions(spec, options, volume, image)))
     try {
       await make()
       return true
@@ -112,7 +119,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
     if (!NAME.test(spec.name)) throw new StartError('start_failed', `"${spec.name}" cannot be a worker's name`, { permanent: true })
     const volume = await toolsVolume()
     await cache(spec.cache)
-    const { made, found } = await createOrFind(spec, volume)
+    const { made, found } = await createOrFind(spec, volume, spec.image === null ? NO_ENV : await envOf(spec.image))
     if (found.status !== 'created') return found
     try {
       await call(`start ${spec.name}`, container(spec.name).start(), Math.max(ms, 60_000))
