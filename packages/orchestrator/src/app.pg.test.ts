@@ -146,6 +146,10 @@ describeWith(['postgres'], 'the app', () => {
     await sql`update factory_state set last_spawn_at = ${new Date(at - 1000)}`
     const waiting = (await client.call('queue', {})).items.map((item) => item.waiting?.code ?? null)
     expect(waiting.slice(0, 2)).toEqual([null, 'cooldown'])
+    // one item by itself says the same as the queue
+    const single = async (itemId: number) => (await client.call('getWork', { params: { id: itemId } })).item.waiting
+    expect([await single(built), (await single(first))?.code, (await single(later))?.code, (await single(blocked))?.code]).toEqual([null, 'cooldown', 'retry_backoff', 'file_conflict'])
+    expect(await single(busy)).toBeNull()
   })
 
   test('metrics count days, results and reasons', async () => {
