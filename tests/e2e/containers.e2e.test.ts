@@ -5,10 +5,9 @@ import { Redis } from 'ioredis'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { emptyDatabase } from '../../packages/orchestrator/src/db/testing.ts'
-import { startFactory, waitFor, type Factory } from './factory.ts'
+import { docker, startFactory, waitFor, type Factory } from './factory.ts'
 
-const INSTANCE = `e2e-${crypto.randomUUID().slice(0, 8)}`
-const IMAGE = `factory-${INSTANCE}-image:1`
+const IMAGE = `factory-e2e-image-${crypto.randomUUID().slice(0, 8)}:1`
 const START = 120_000
 const ISO = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/
 
@@ -33,15 +32,13 @@ describeWith(['claude', 'docker', 'worker-image', 'postgres', 'redis'], 'workers
     await docker(['build', '-q', '-t', IMAGE, '-'], DOCKERFILE(need('worker-image')))
     database = await emptyDatabase()
     redis = new Redis(need('redis'))
-    factory = await startFactory({ settings: { WORKER_RUNTIME: 'docker', WORKER_IMAGE: need('worker-image'), DATABASE_URL: database.url, REDIS_URL: need('redis'), INSTANCE, RETRY_BACKOFF_SECONDS: '1' } })
+    factory = await startFactory({ settings: { WORKER_RUNTIME: 'docker', WORKER_IMAGE: need('worker-image'), DATABASE_URL: database.url, REDIS_URL: need('redis'), RETRY_BACKOFF_SECONDS: '1' } })
   }, START)
   afterAll(async () => {
     await factory.stop()
     redis.disconnect()
     await database.drop()
     await docker(['image', 'rm', '-f', IMAGE])
-    const caches = await docker(['volume', 'ls', '-q', '--filter', `name=factory-cache-${INSTANCE}`])
-    if (caches) await docker(['volume', 'rm', ...caches.split('\n')])
   }, START)
 
   test('the image that a repository names carries its runs, with the toolchain that is in it', async () => {
@@ -86,11 +83,4 @@ describeWith(['claude', 'docker', 'worker-image', 'postgres', 'redis'], 'workers
   }, START)
 })
 
-const containers = async (itemId: number) => (await docker(['ps', '-aq', '--filter', `name=factory-${INSTANCE}-factory-worker-${itemId}-`])).split('\n').filter(Boolean)
-
-async function docker(args: string[], stdin = ''): Promise<string> {
-  const proc = Bun.spawn(['docker', ...args], { stdin: new TextEncoder().encode(stdin), stdout: 'pipe', stderr: 'pipe', env: { ...process.env, DOCKER_BUILDKIT: '0' } })
-  const [out, err, code] = await Promise.all([new Response(proc.stdout).text(), new Response(proc.stderr).text(), proc.exited])
-  if (code !== 0) throw new Error(`docker ${args[0]}: ${err}`)
-  return out.trim()
-}
+const containers = async (itemId: number) => (await docker(['ps', '-aq', '--filter', `name=factory-${factory.instance}-factory-worker-${itemId}-`])).split('\n').filter(Boolean)

@@ -6,6 +6,8 @@ import { startRehearsal, type Rehearsal, type RehearsalOptions } from '../../pac
 
 export type Factory = Rehearsal & {
   dir: string
+  /** What this factory's things on the engine are named for. */
+  instance: string
   /** Waits until the item of this id satisfies a condition; fails with what it was instead. */
   until(id: number, what: string, condition: (item: WorkItem) => boolean): Promise<WorkItem>
   untilStatus(id: number, status: WorkStatus): Promise<WorkItem>
@@ -18,7 +20,9 @@ const LIMIT_MS = 90_000
 /** The whole factory with its rehearsal forge and model, in a directory of its own. */
 export async function startFactory(options: Partial<Pick<RehearsalOptions, 'settings' | 'scripts' | 'permissions'>> = {}): Promise<Factory> {
   const dir = mkdtempSync(join(tmpdir(), 'factory-e2e-'))
-  const rehearsal = await startRehearsal({ dir, env: process.env, say: () => {}, style: (_tone, text) => text, anyPorts: true, ...options })
+  const instance = `e2e-${crypto.randomUUID().slice(0, 8)}`
+  const settings: Record<string, string> = { INSTANCE: instance, ...options.settings }
+  const rehearsal = await startRehearsal({ dir, env: process.env, say: () => {}, style: (_tone, text) => text, anyPorts: true, ...options, settings })
   const read = async (id: number) => (await rehearsal.client.call('getWork', { params: { id } })).item
   const until: Factory['until'] = async (id, what, condition) => {
     let item = await read(id)
@@ -28,6 +32,7 @@ export async function startFactory(options: Partial<Pick<RehearsalOptions, 'sett
   return {
     ...rehearsal,
     dir,
+    instance,
     until,
     untilStatus: (id, status) => until(id, status, (item) => item.status === status),
     async itemOf(repo, number) {
@@ -40,6 +45,7 @@ export async function startFactory(options: Partial<Pick<RehearsalOptions, 'sett
     },
     async stop() {
       await rehearsal.stop()
+      if (settings['WORKER_RUNTIME'] === 'docker') await dropCaches(instance)
       rmSync(dir, { recursive: true, force: true })
     },
   }
@@ -59,4 +65,18 @@ export async function waitFor(condition: () => boolean | Promise<boolean>, what:
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   throw new Error(`waited ${limitMs / 1000} s for ${what()}`, { cause: last })
+}
+
+/** Runs the engine's command line. @throws with what it said */
+export async function docker(args: readonly string[], stdin = ''): Promise<string> {
+  const proc = Bun.spawn(['docker', ...args], { stdin: new TextEncoder().encode(stdin), stdout: 'pipe', stderr: 'pipe', env: { ...process.env, DOCKER_BUILDKIT: '0' } })
+  const [out, err, code] = await Promise.all([new Response(proc.stdout).text(), new Response(proc.stderr).text(), proc.exited])
+  if (code !== 0) throw new Error(`docker ${args[0]}: ${err}`)
+  return out.trim()
+}
+
+/** A factory keeps its caches for its next start; one of a test has none. */
+async function dropCaches(instance: string): Promise<void> {
+  const caches = await docker(['volume', 'ls', '-q', '--filter', `name=factory-cache-${instance}-`])
+  if (caches) await docker(['volume', 'rm', ...caches.split('\n')])
 }
