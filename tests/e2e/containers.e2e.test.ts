@@ -41,6 +41,12 @@ describeWith(['claude', 'docker', 'worker-image', 'postgres', 'redis'], 'workers
     await docker(['image', 'rm', '-f', IMAGE])
   }, START)
 
+  test('our own image is smaller than 900 MB, and its user is not root', async () => {
+    const [size, user] = (await docker(['image', 'inspect', '-f', '{{.Size}} {{.Config.User}}', need('worker-image')])).split(' ')
+    expect(Number(size)).toBeWithin(100_000_000, 900_000_000)
+    expect(user).toBe('worker')
+  })
+
   test('the image that a repository names carries its runs, with the toolchain that is in it', async () => {
     await repository('demo/image', `image: ${IMAGE}\nsetup: ["their-tool > made-by-setup"]\nverify:\n  - bun test\n  - 'test "$(their-tool)" = "their tool of /opt/their" && test "$THEIR_HOME" = /opt/their && test -f made-by-setup'\n`)
     const { id } = await ask('demo/image', `# ${checklistIssue.title}\n\n${checklistIssue.body}`)
