@@ -116,7 +116,7 @@ describeWith(['docker', 'worker-image'], 'workers in Docker', () => {
 
   test('an image that cannot be had is unusable and leaves nothing behind', async () => {
     await expect(runOnce('exit 0', { image: 'factory-test-no-such-image:never' })).rejects.toMatchObject({ code: 'image_unusable' })
-    await expect(runOnce('exit 0', { image: 'NOT A NAME' })).rejects.toMatchObject({ code: 'image_unusable', permanent: true })
+    for (const image of ['NOT A NAME', 'Upper/case', 'a/../../containers/b', '']) await expect(runOnce('exit 0', { image })).rejects.toMatchObject({ code: 'image_unusable', permanent: true })
     expect(await createDockerRuntime(options('one-off', 'exit 0')).list()).toEqual([])
   })
 

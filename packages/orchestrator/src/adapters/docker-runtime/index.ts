@@ -15,6 +15,9 @@ const PULL_MS = 600_000
 const DEFAULT_CALL_MS = 20_000
 const NAME_TAKEN_MS = 10_000
 
+/** What may stand in an address of the engine's API as an image: nothing that leads out of `/images/`. */
+const IMAGE = /^(?!.*(\.\.|\/\/))[a-z0-9][a-z0-9._\-/:@]{0,254}$/i
+
 /** Names come from item and token; anything else is a defect upstream, and some would be paths or flags. */
 const NAME = /^[a-z0-9][a-z0-9_.-]{0,99}$/i
 
@@ -82,6 +85,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
 
   /** A repository's own image brings its toolchain with it, and that has its own search path and variables. */
   async function envOf(image: string): Promise<ImageEnv> {
+    // It becomes part of an address of the engine's API.
+    if (!IMAGE.test(image)) throw new StartError('image_unusable', `"${image}" is not the name of an image`, { permanent: true })
     await ensureImage(image)
     return readImageEnv(await call(`inspect ${image}`, docker.getImage(image).inspect()))
   }
