@@ -18,7 +18,9 @@ const LIMIT_MS = 90_000
 /** The whole factory with its rehearsal forge and model, in a directory of its own. */
 export async function startFactory(options: Partial<Pick<RehearsalOptions, 'settings' | 'scripts' | 'permissions'>> = {}): Promise<Factory> {
   const dir = mkdtempSync(join(tmpdir(), 'factory-e2e-'))
-  const rehearsal = await startRehearsal({ dir, env: process.env, say: () => {}, style: (_tone, text) => text, ...options })
+  const instance = `e2e-${crypto.randomUUID().slice(0, 8)}`
+  const settings: Record<string, string> = { INSTANCE: instance, ...options.settings }
+  const rehearsal = await startRehearsal({ dir, env: process.env, say: () => {}, style: (_tone, text) => text, ...options, settings })
   const read = async (id: number) => (await rehearsal.client.call('getWork', { params: { id } })).item
   const until: Factory['until'] = async (id, what, condition) => {
     let item = await read(id)
@@ -40,9 +42,17 @@ export async function startFactory(options: Partial<Pick<RehearsalOptions, 'sett
     },
     async stop() {
       await rehearsal.stop()
+      if (settings['WORKER_RUNTIME'] === 'docker') removeCaches(instance)
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** Volumes outlive their factory on purpose; those of a test would only fill the disk. */
+function removeCaches(instance: string): void {
+  const docker = (...args: string[]) => Bun.spawnSync(['docker', 'volume', ...args]).stdout.toString().split('\n').filter(Boolean)
+  const volumes = docker('ls', '-q', '--filter', `name=factory-cache-${instance}-`)
+  if (volumes.length > 0) docker('rm', ...volumes)
 }
 
 /** Looks every 50 ms; a condition that throws is not met yet. */
