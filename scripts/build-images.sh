@@ -18,10 +18,11 @@ engine_answers || die "no Docker engine answers at $(engine_address)"
 STAGING=$(mktemp -d)
 trap 'rm -rf "$STAGING"' EXIT
 
-# What nobody used for a week: a checkout that changes daily would fill the disk with images otherwise.
-# In use means that a container of it exists; the engine refuses to remove that.
+# A checkout that changes hourly would fill the disk otherwise: images that nobody used for a week, and
+# the workers' tools (480 MB a build) after a day. In use means that a container of it exists, which the
+# engine refuses to take away; a factory that misses its tools copies them anew in a second.
 throw_old_away() {
-  docker container prune -f --filter label=factory.tools --filter until=168h >/dev/null 2>&1 || true
+  docker container prune -f --filter label=factory.tools --filter until=24h >/dev/null 2>&1 || true
   docker image prune -a -f --filter label=factory.image --filter until=168h >/dev/null 2>&1 || true
   docker volume ls -q --filter label=factory.tools --filter dangling=true | xargs -r docker volume rm >/dev/null 2>&1 || true
 }

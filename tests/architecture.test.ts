@@ -93,7 +93,7 @@ describe('ports', () => {
 
 describe('habits', () => {
   test('the environment is read in config and main only', () => {
-    const wrong = code.filter((path) => /(process|Bun)\.env\b/.test(read(path)) && !/(\/|-)(config|main|env)\.ts$|^packages\/(rehearsal|cli)\//.test(path))
+    const wrong = code.filter((path) => /(process|Bun)\.env\b/.test(read(path)) && !/(\/|-)(config|main|env|build)\.ts$|^packages\/(rehearsal|cli)\//.test(path))
     expect(wrong).toEqual([])
   })
 

@@ -20,7 +20,7 @@ export async function startFactory(options: Partial<Pick<RehearsalOptions, 'sett
   const dir = mkdtempSync(join(tmpdir(), 'factory-e2e-'))
   const instance = `e2e-${crypto.randomUUID().slice(0, 8)}`
   const settings: Record<string, string> = { INSTANCE: instance, ...options.settings }
-  const rehearsal = await startRehearsal({ dir, env: process.env, say: () => {}, style: (_tone, text) => text, ...options, settings })
+  const rehearsal = await startRehearsal({ dir, env: process.env, say: () => {}, style: (_tone, text) => text, anyPorts: true, ...options, settings })
   const read = async (id: number) => (await rehearsal.client.call('getWork', { params: { id } })).item
   const until: Factory['until'] = async (id, what, condition) => {
     let item = await read(id)

@@ -8,7 +8,7 @@ const schema = z.object({
   GATEWAY_HOST: z.string().default('127.0.0.1').describe('an address to listen on, such as 127.0.0.1 or 0.0.0.0'),
   GATEWAY_SOCKET: z.string().startsWith('/', 'must be an absolute path').max(100, 'is longer than a unix socket path may be').optional().describe('a path such as /run/factory/gateway.sock'),
   ORCHESTRATOR_URL: envUrl('http://127.0.0.1:3000').default('http://127.0.0.1:3000'),
-  FACTORY_TOKEN: z.string('is required').min(16, 'must have at least 16 characters').describe('the same token as the orchestrator'),
+  FACTORY_TOKEN: z.string('it is required').min(16, 'must have at least 16 characters').describe('the same token as the orchestrator'),
   ANTHROPIC_BASE_URL: envUrl('https://api.anthropic.com').default('https://api.anthropic.com'),
   ANTHROPIC_API_KEY: z.string().optional().describe('a key of the Anthropic API'),
   CLAUDE_CODE_OAUTH_TOKEN: z.string().optional().describe('what `claude setup-token` printed'),

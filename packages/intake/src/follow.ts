@@ -1,7 +1,6 @@
-import { FactoryEvent } from '@factory/shared'
+import { FactoryEvent, readEventStream } from '@factory/shared'
 import type { Context } from './context.ts'
 import { pause } from './poll.ts'
-import { createSseParser } from './sse.ts'
 
 const MAX_PAUSE_MS = 30_000
 /** A stream that says nothing for so long may be dead without anybody having noticed. */
@@ -71,12 +70,10 @@ async function* connect(ctx: Context, lastId: string | null, signal: AbortSignal
     })
     if (!response.ok || !response.body) throw new Refused(response.status)
     yield CONNECTED
-    const parse = createSseParser()
-    const decoder = new TextDecoder()
-    for await (const bytes of response.body) {
+    for await (const said of readEventStream(response.body)) {
       clearTimeout(timer)
       timer = silence()
-      yield* parse(decoder.decode(bytes, { stream: true }))
+      if (said.kind === 'event') yield said.event
     }
   } finally {
     clearTimeout(timer)

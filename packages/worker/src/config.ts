@@ -6,8 +6,8 @@ const schema = z.object({
     .string('is required')
     .regex(/^(https?:\/\/[^\s]+|unix:\/[^\s]+)$/, 'must be an http URL or unix:/path')
     .describe('the gateway: http://127.0.0.1:3002 or unix:/run/factory/gateway.sock'),
-  FACTORY_RUN_ID: z.string('is required').regex(/^[1-9]\d*$/, 'must be a whole number').transform(Number).describe('the number of the run'),
-  FACTORY_RUN_TOKEN: z.string('is required').min(8, 'is too short').describe("the run's own token"),
+  FACTORY_RUN_ID: z.string('it is required').regex(/^[1-9]\d*$/, 'must be a whole number').transform(Number).describe('the number of the run'),
+  FACTORY_RUN_TOKEN: z.string('it is required').min(8, 'is too short').describe("the run's own token"),
   FACTORY_WORKSPACE: z.string().startsWith('/', 'must be an absolute path').default('/workspace').describe('an empty directory, or one that can be made'),
   FACTORY_CACHE_DIR: z.string().startsWith('/', 'must be an absolute path').optional().describe('a writable directory that is kept between runs of one repository'),
   FACTORY_CACHE_GB: envNumber(0.1, 1000, 10),

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createBareRepo, gitBackend, must } from '@factory/gateway/testing'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '@factory/shared'
 import { parseConfig } from './config.ts'
@@ -117,6 +117,18 @@ describe('being told to stop', () => {
     expect(said().endings).toEqual([])
     expect(await must(bare, ['ls-tree', '--name-only', REF])).toContain('a.ts')
     expect(await isGone(pid)).toBe(true)
+  })
+
+  test('cancel: work that could not be pushed before is pushed then', async () => {
+    await Bun.write(join(bare, 'hooks/pre-receive'), `#!/bin/sh\ntest -f ${join(line.dir, 'open')}\n`)
+    await chmod(join(bare, 'hooks/pre-receive'), 0o755)
+    const running = line.run(busy())
+    await line.stub.until(({ heartbeats }) => heartbeats.some(({ events }) => events.some(({ event }) => event === 'iteration.finished')))
+    expect(await must(bare, ['for-each-ref', '--format=%(refname)'])).toBe('refs/heads/main')
+    await Bun.write(join(line.dir, 'open'), '')
+    line.stub.command = 'cancel'
+    expect(await running).toBe(4)
+    expect(await must(bare, ['ls-tree', '--name-only', REF])).toContain('a.ts')
   })
 
   test('a real SIGTERM to the real process: the work is pushed, exit 143', async () => {

@@ -53,7 +53,7 @@ describe('a build run', () => {
     const { call, body } = ending()
     const done = CompleteRequest.parse(body)
     expect(call).toBe('complete')
-    expect(done).toMatchObject({ baseSha: base, headSha: await head(), spec: '# Add a farewell\n\n## Tasks\n- [x] Say goodbye\n', report, summary: 'Did iteration 2' })
+    expect(done).toMatchObject({ baseSha: base, headSha: await head(), spec: '# Add a farewell\n\n## Tasks\n- [x] Say goodbye\n', report, summary: '- Did iteration 1\n- Did iteration 2' })
     expect(done.learnings).toEqual([{ kind: 'pattern', text: 'words live in one file each' }, { kind: 'gotcha', text: 'Tests need the flag --x' }])
     expect(done.usage).toMatchObject({ iterations: 2, costUsd: 0.5 })
 
@@ -205,6 +205,7 @@ describe('a verify run', () => {
     const baseSha = await must(edit, ['rev-parse', 'HEAD'])
     // The branch under work cannot change the rules it is judged by.
     await Bun.write(join(edit, '.factory.yml'), 'verify: ["true"]\n')
+    await Bun.write(join(edit, 'package.json'), '{"scripts":{"test":"true"}}')
     await must(edit, ['add', '.'])
     await must(edit, ['commit', '-qm', 'Work'])
     await must(edit, ['push', '-q', 'origin', 'HEAD:refs/factory/wip/3/11'])

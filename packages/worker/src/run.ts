@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@factory/orchestrator/client'
-import { createLogger, FactoryError, MAX_NEW_LEARNINGS, parseNewLearnings, redactText, type Assignment, type Logger, type NewLearning } from '@factory/shared'
+import { createLogger, FactoryError, MAX_NEW_LEARNINGS, parseNewLearnings, parseSpec, redactText, type Assignment, type Logger, type NewLearning } from '@factory/shared'
 import type { WorkerConfig } from './config.ts'
 import { openDoor } from './door/open.ts'
 import { failWith, RunFailure, type Ending } from './ending.ts'
@@ -182,13 +182,18 @@ async function deliver(work: Work, place: Place, story: Story, ending: Ending): 
   const verified = ending.call === 'complete'
   const done = [...story.tasks].filter(([id]) => story.done.has(id)).map(([, text]) => text)
   const sha = verified
-    ? await squash(git, { baseSha: place.baseSha, title: assignment.item.title, summary: summarize(done), itemId: assignment.item.id, author: assignment.commit })
+    ? await squash(git, { baseSha: place.baseSha, title: titleOf(assignment), summary: summarize(done), itemId: assignment.item.id, author: assignment.commit })
     : await git.must(['rev-parse', 'HEAD'])
   if (!verified && sha === place.baseSha) return ending
   const problem = await pusher.insist(sha)
   work.stop.check()
   if (problem === null || !verified) return ending
   return failWith('push_refused', `the work is done, but it could not be pushed: ${redactText(problem)}`)
+}
+
+/** The spec says what changes; an issue's title often says what hurts. */
+function titleOf({ item }: Assignment): string {
+  return (item.spec === null ? '' : parseSpec(item.spec).title) || item.title
 }
 
 async function collect({ config }: Work, story: Story): Promise<NewLearning[]> {

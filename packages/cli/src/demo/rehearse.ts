@@ -32,12 +32,15 @@ export type RehearsalOptions = {
   settings?: Record<string, string>
   scripts?: Parameters<typeof startModel>[0]['scripts']
   permissions?: NonNullable<ForgeToken['permissions']>
+  /** Tests: any free ports, so that several factories start side by side. */
+  anyPorts?: boolean
 }
 
 /** Forge, scripted model and the four services, on free loopback ports. */
 export async function startRehearsal(options: RehearsalOptions): Promise<Rehearsal> {
   const { dir, say, style } = options
-  const intakePort = await freePort(3003)
+  const port = (usual: number) => freePort(options.anyPorts ? 0 : usual)
+  const intakePort = await port(3003)
   const forge = await startForge({
     dataDir: join(dir, 'forge'),
     tokens: [{ token: BOT_TOKEN, login: 'factory-bot', ...(options.permissions ? { permissions: options.permissions } : {}) }],
@@ -50,7 +53,7 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
     const stack = await startStack({
       dataDir: dir,
       cwd: dir,
-      ports: { orchestrator: await freePort(3000), dashboard: await freePort(3001), gateway: await freePort(3002), intake: intakePort },
+      ports: { orchestrator: await port(3000), dashboard: await port(3001), gateway: await port(3002), intake: intakePort },
       env: {
         ...inherited(options.env),
         GITHUB_TOKEN: BOT_TOKEN,

@@ -1,5 +1,4 @@
-import { FactoryEvent, ProgressMessage, RunProgress, type Run } from '@factory/shared'
-import type { ServerSentEvent } from './sse.ts'
+import { FactoryEvent, ProgressMessage, RunProgress, type Run, type ServerSentEvent } from '@factory/shared'
 
 /** What one message means for the data that the page holds. */
 export type CacheOperation =

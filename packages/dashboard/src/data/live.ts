@@ -1,4 +1,4 @@
-import { readEvents, type ServerSentEvent } from './sse.ts'
+import { readEventStream, type ServerSentEvent } from '@factory/shared'
 
 export type Connection =
   | { state: 'connecting' }
@@ -60,7 +60,7 @@ export async function followEvents(options: LiveOptions): Promise<void> {
       attempt = 0
       heard = lastLife = options.now()
       options.onConnection({ state: 'live' })
-      for await (const signal of readEvents(answer.body)) {
+      for await (const signal of readEventStream(answer.body)) {
         heard = lastLife = options.now()
         if (signal.kind !== 'event') continue
         if (signal.event.id !== null) lastId = signal.event.id

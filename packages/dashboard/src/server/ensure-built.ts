@@ -12,7 +12,7 @@ export async function ensureBuilt(dist: string): Promise<void> {
     stdin: 'ignore',
     stdout: 'ignore',
     stderr: 'pipe',
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
+    env: {},
   })
   const words = await new Response(build.stderr).text()
   if ((await build.exited) !== 0) throw new Error(`the dashboard's page could not be built:\n${words}`)

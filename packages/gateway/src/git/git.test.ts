@@ -127,6 +127,14 @@ describe('git through the gateway', () => {
     expect(await status('acme/shop.git/git-receive-pack', RUN_TOKEN, 'PUT')).toBe(404)
   })
 
+  test('a run that lost its right since the last fetch does not push any more', async () => {
+    const token = 'frt_12_just_ended_00000000'
+    bench.orchestrator.grants.set(token, grantFor())
+    expect(await git(bench.dir, ['ls-remote', url('acme/shop')], auth(token))).toMatchObject({ code: 0 })
+    bench.orchestrator.grants.delete(token)
+    expect((await git(clone, ['push', 'origin', `+HEAD:${REF}`], auth(token))).code).not.toBe(0)
+  })
+
   test('a repository that the forge does not have is 404, not a question for a password', async () => {
     bench.orchestrator.grants.set('frt_11_gone_run_token_00000', grantFor({ repo: 'acme/gone' }))
     const { err } = await git(bench.dir, ['ls-remote', url('acme/gone')], auth('frt_11_gone_run_token_00000'))
@@ -142,6 +150,8 @@ describe('git through the gateway', () => {
     bench.forgeCalls.length = 0
     expect(await (await send(evil)).text()).toContain('ng refs/heads/main')
     expect(await (await send(new Uint8Array(Bun.gzipSync(evil)), { 'content-encoding': 'gzip' })).text()).toContain('ng refs/heads/main')
+    const own = `${'0'.repeat(40)} ${'1'.repeat(40)} ${REF}`
+    expect(await (await send(`${line(`${own}\0 report-status`)}${line(own)}0000`)).text()).toContain('a run pushes one ref at a time')
     expect((await send(evil, { 'content-encoding': 'br' })).status).toBe(400)
     expect((await send('not git at all')).status).toBe(403)
     expect((await send('0032push-cert')).status).toBe(400)

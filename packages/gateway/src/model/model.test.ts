@@ -7,6 +7,7 @@ import { MODEL_KEY, RUN_TOKEN, startBench, type Bench } from '../testing/gateway
 type Seen = { method: string; path: string; headers: Record<string, string>; size: number }
 let seen: Seen[] = []
 let aborted: PromiseWithResolvers<void>
+let arrived: PromiseWithResolvers<void>
 /** Events of an answer leave one by one when the test says so. */
 let gates: PromiseWithResolvers<void>[] = []
 let upstream: ReturnType<typeof Bun.serve>
@@ -22,6 +23,11 @@ beforeAll(async () => {
       const record: Seen = { method: request.method, path: pathname, headers: Object.fromEntries(request.headers), size: 0 }
       seen.push(record)
       record.size = (await request.arrayBuffer()).byteLength
+      if (request.headers.get('x-test') === 'hang') {
+        arrived.resolve()
+        await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()))
+        aborted.resolve()
+      }
       if (pathname !== '/v1/messages') return new Response(request.method === 'HEAD' ? null : '{}')
       request.signal.addEventListener('abort', () => aborted.resolve())
       const parts = gates.map((gate, index) => ({ gate, text: `event: part\ndata: ${index}\n\n` }))
@@ -49,6 +55,7 @@ afterAll(async () => {
 const gatesOf = (count: number) => {
   gates = Array.from({ length: count }, () => Promise.withResolvers<void>())
   aborted = Promise.withResolvers<void>()
+  arrived = Promise.withResolvers<void>()
   seen = []
 }
 const ask = (headers: Record<string, string> = { 'x-api-key': RUN_TOKEN }, init: RequestInit = {}) =>
@@ -74,8 +81,10 @@ describe('the model through the gateway', () => {
       const send = (headers: Record<string, string>) => fetch(`${other.gateway.url}/model/v1/messages?beta=true`, { method: 'POST', body: '{}', headers: { authorization: `Bearer ${RUN_TOKEN}`, ...headers } })
       await send({ 'anthropic-beta': 'tools-1, oauth-2025-04-20' })
       await send({})
+      await send({ 'x-api-key': RUN_TOKEN, authorization: '' })
       expect(seen.map(({ headers }) => [headers['authorization'], headers['anthropic-beta'], headers['x-api-key']])).toEqual([
         ['Bearer oat-made-up', 'tools-1,oauth-2025-04-20', undefined],
+        ['Bearer oat-made-up', 'oauth-2025-04-20', undefined],
         ['Bearer oat-made-up', 'oauth-2025-04-20', undefined],
       ])
     } finally {
@@ -102,6 +111,16 @@ describe('the model through the gateway', () => {
     const response = await ask(undefined, { signal: abort.signal })
     await response.body?.getReader().read()
     abort.abort()
+    await aborted.promise
+  })
+
+  test('a client that goes away before the first byte does so too', async () => {
+    gatesOf(0)
+    const abort = new AbortController()
+    const asking = ask({ 'x-api-key': RUN_TOKEN, 'x-test': 'hang' }, { signal: abort.signal }).catch(() => 'gone')
+    await arrived.promise
+    abort.abort()
+    expect(await asking).toBe('gone')
     await aborted.promise
   })
 
@@ -132,6 +151,7 @@ describe('the model through the gateway', () => {
     const asked = () => bench.orchestrator.calls.filter((call) => call.includes('authorize')).length
     const before = asked()
     await Promise.all(Array.from({ length: 5 }, () => ask({ 'x-api-key': 'frt_20_cached_token_000000' })))
+    await ask({ 'x-api-key': 'frt_20_cached_token_000000' })
     expect(asked()).toBe(before + 1)
     for (let index = 0; index < 2; index++) await ask({ 'x-api-key': 'frt_21_unknown' })
     expect(asked()).toBe(before + 3)

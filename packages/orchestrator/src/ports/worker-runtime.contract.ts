@@ -52,6 +52,7 @@ export function workerRuntimeContract(name: string, setUp: () => Promise<Runtime
       runId: 7,
       itemId: 3,
       repo: 'acme/shop',
+      cache: 'acme/shop',
       image: null,
       runToken: 'frt_7_made_up_for_this_test',
       limits: { memoryMb: 256, cpus: 1, pids: 64 },
@@ -214,13 +215,13 @@ export function workerRuntimeContract(name: string, setUp: () => Promise<Runtime
       expect(seen.FACTORY_RUN_ID).toBe('7')
     })
 
-    test('workspace, home and cache are writable, and the cache is kept for the repository alone', async () => {
+    test('workspace, home and cache are writable, and the cache is kept for those of its name alone', async () => {
       const instance = unique()
       const script = 'set -e; touch "$FACTORY_WORKSPACE/w" "$HOME/h"; cat "$FACTORY_CACHE_DIR/c" 2>/dev/null || echo empty; echo kept > "$FACTORY_CACHE_DIR/c"'
       const runtime = open(script, instance)
       const said: string[] = []
-      for (const repo of ['acme/shop', 'acme/shop', 'acme/other']) {
-        const wanted = spec({ repo })
+      for (const cache of ['acme/shop', 'acme/shop', 'acme/shop#clean-room']) {
+        const wanted = spec({ cache })
         await runtime.start(wanted)
         expect(await exited(runtime, wanted.name)).toMatchObject({ exitCode: 0 })
         said.push((await runtime.tail(wanted.name, 100)).trim())

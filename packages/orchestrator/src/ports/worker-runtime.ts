@@ -5,6 +5,11 @@ export type WorkerSpec = {
   runId: number
   itemId: number
   repo: string
+  /**
+   * Workers with the same name here share a directory that outlives them (what setup installed). The
+   * clean room has its own: an agent that may write where it reads could make its checks pass.
+   */
+  cache: string
   /** null: the factory's own worker image. The process runtime has no images and ignores it. */
   image: string | null
   /** Bearer token of this run; the runtime hands it to the worker and keeps it nowhere else. */

@@ -30,7 +30,8 @@ export function renderPull(facts: PullFacts): { title: string; body: string } {
   parts.push(renderEvidence(facts.report))
   parts.push(`<sub>Work item ${facts.itemId} · ${facts.usage.iterations} iterations · $${facts.usage.costUsd.toFixed(2)}</sub>`)
   parts.push(pullMarker(facts.itemId))
-  return { title: quiet(oneLine(facts.title)).slice(0, 240), body: parts.join('\n\n').slice(0, 60_000) }
+  // the spec says what changes, where an issue often says what hurts
+  return { title: quiet(oneLine(spec?.title || facts.title)).slice(0, 240), body: parts.join('\n\n').slice(0, 60_000) }
 }
 
 /** What the clean room measured, as a table a reviewer can read. */

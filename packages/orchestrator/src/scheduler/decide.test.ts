@@ -8,7 +8,7 @@ const later = new Date(now.getTime() + 60_000)
 const earlier = new Date(now.getTime() - 1)
 const run = (over: Partial<RunView> = {}): RunView => ({ id: 1, itemId: 1, kind: 'build', status: 'running', worker: 'w1', leaseExpiresAt: later, cancel: null, ...over })
 const worker = (over: Partial<WorkerState> = {}): WorkerState => ({ name: 'w1', runId: 1, status: 'running', exitCode: null, outOfMemory: false, ...over })
-const see = (over: Partial<Snapshot>) => decide({ runs: [], workers: [], busy: new Set(), effects: [], slots: 0, ...over }, now)
+const see = (over: Partial<Snapshot>) => decide({ runs: [], workers: [], busy: new Set(), effects: [], slots: 0, leasesCountFrom: earlier, ...over }, now)
 
 describe('what the scheduler does', () => {
   test('a healthy run is left alone', () => {
@@ -21,6 +21,10 @@ describe('what the scheduler does', () => {
 
   test('an expired lease ends the run as lost', () => {
     expect(see({ runs: [run({ leaseExpiresAt: earlier })], workers: [worker()] })).toMatchObject([{ do: 'end', as: 'lost', code: 'lease_expired' }])
+  })
+
+  test('a lease that ran out while the orchestrator was away does not count yet: its worker may still be heard', () => {
+    expect(see({ runs: [run({ leaseExpiresAt: earlier })], workers: [worker()], leasesCountFrom: later })).toEqual([])
   })
 
   test('a worker that ended without a word is lost, with the reason', () => {

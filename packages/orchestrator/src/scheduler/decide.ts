@@ -19,6 +19,11 @@ export type Snapshot = {
   /** Jobs of this process that were under way when the engine was asked, or are now (see {@link runKey}). */
   busy: ReadonlySet<string>
   effects: readonly number[]
+  /**
+   * No lease counts as run out before this: while nobody was here to take heartbeats (the orchestrator
+   * was away), silence proves nothing, and the workers get a lease's length to be heard again.
+   */
+  leasesCountFrom: Date
   /** How many runs may be admitted at most in this tick. */
   slots: number
 }
@@ -48,7 +53,7 @@ export function decide(snapshot: Snapshot, now: Date): Action[] {
     known.add(run.worker)
     if (snapshot.busy.has(runKey(run.id))) continue
     const worker = workers.get(run.worker)
-    const action = run.status === 'starting' || run.status === 'running' ? decideLive(run, worker, now) : decideEnded(run, worker)
+    const action = run.status === 'starting' || run.status === 'running' ? decideLive(run, worker, now >= snapshot.leasesCountFrom ? now : null) : decideEnded(run, worker)
     if (action) actions.push(action)
   }
   for (const worker of snapshot.workers) {
@@ -59,10 +64,11 @@ export function decide(snapshot: Snapshot, now: Date): Action[] {
   return actions
 }
 
-function decideLive(run: RunView, worker: WorkerState | undefined, now: Date): Action | null {
+/** `now` is null while leases do not count. */
+function decideLive(run: RunView, worker: WorkerState | undefined, now: Date | null): Action | null {
   const end = { do: 'end', runId: run.id, worker: run.worker } as const
   if (run.cancel) return { ...end, as: 'cancelled', code: run.cancel.code, reason: run.cancel.reason }
-  if (run.leaseExpiresAt <= now) return { ...end, as: 'lost', code: 'lease_expired', reason: 'no heartbeat for the length of its lease' }
+  if (now !== null && run.leaseExpiresAt <= now) return { ...end, as: 'lost', code: 'lease_expired', reason: 'no heartbeat for the length of its lease' }
   if (worker?.status === 'exited') {
     const how = worker.outOfMemory ? 'out of memory' : worker.exitCode === null ? 'by a signal' : `with exit code ${worker.exitCode}`
     return { ...end, as: 'lost', code: 'worker_exited', reason: `the worker ended ${how} and reported nothing` }

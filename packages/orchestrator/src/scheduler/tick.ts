@@ -11,8 +11,8 @@ import { decide, effectKey, runKey, workerKey, type Action } from './decide.ts'
 import type { Admission } from './store.ts'
 
 /** Long work of the scheduler goes on between ticks; this keeps one thing from being done twice. */
-export type InFlight = { busy: Set<string>; all: Set<Promise<void>> }
-export const newInFlight = (): InFlight => ({ busy: new Set(), all: new Set() })
+export type InFlight = { busy: Set<string>; all: Set<Promise<void>>; leasesCountFrom: Date }
+export const newInFlight = (leasesCountFrom: Date): InFlight => ({ busy: new Set(), all: new Set(), leasesCountFrom })
 
 export type TickReport = { actions: number; admission: Admission | null; engine: boolean }
 
@@ -39,6 +39,7 @@ export async function tick(ctx: Context, inFlight: InFlight): Promise<TickReport
     workers,
     busy: before.union(inFlight.busy),
     effects: effects.map((effect) => effect.id),
+    leasesCountFrom: inFlight.leasesCountFrom,
     slots: Math.max(0, ctx.config.MAX_WORKERS - live),
   }
   const actions = decide(snapshot, ctx.clock.now())

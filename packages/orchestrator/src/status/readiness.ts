@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import { pingStore } from '../db/ping.ts'
 
 export type Part = { name: string; ok: boolean; detail: string }
 export type Readiness = { ready: boolean; waitingFor: string[]; parts: Part[] }
@@ -8,9 +9,7 @@ type Needs = Pick<Context, 'db' | 'locks' | 'bus' | 'runtime'>
 /** Asks every part at once and waits `limitMs` for each at most: a part that hangs is not ready. */
 export async function checkReadiness(ctx: Needs, limitMs = 2000): Promise<Readiness> {
   const parts = await Promise.all([
-    check('database', 'answers', limitMs, async () => {
-      await ctx.db.sql`select 1`
-    }),
+    check('database', 'answers', limitMs, () => pingStore(ctx.db)),
     check('locks', ctx.locks.kind, limitMs, () => ctx.locks.ping()),
     check('events', ctx.bus.kind, limitMs, () => ctx.bus.ping()),
     check('runtime', ctx.runtime.kind, limitMs, () => ctx.runtime.ping()),

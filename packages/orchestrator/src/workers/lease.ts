@@ -1,6 +1,5 @@
-import { LEASE_SECONDS } from '@factory/shared'
 import type { Context } from '../context.ts'
 
 export function leaseEnd(ctx: Pick<Context, 'config'>, at: Date): Date {
-  return new Date(at.getTime() + (ctx.config.LEASE_SECONDS ?? LEASE_SECONDS) * 1000)
+  return new Date(at.getTime() + ctx.config.LEASE_SECONDS * 1000)
 }

@@ -24,6 +24,7 @@ export async function startRun(ctx: Context, runId: number): Promise<void> {
       runId: run.id,
       itemId: run.item_id,
       repo: run.repo,
+      cache: run.kind === 'verify' ? `${run.repo}#clean-room` : run.repo,
       image,
       runToken: runToken(await loadRunKey(ctx.db.sql), run),
       limits: { memoryMb: ctx.config.WORKER_MEMORY_MB, cpus: ctx.config.WORKER_CPUS, pids: ctx.config.WORKER_PIDS },

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { parseFactoryYml } from '@factory/shared'
 import { choose } from './choose.ts'
-import { detect, listingOf } from './detect.ts'
+import { detect, type Listing } from './detect.ts'
+
+const listingOf = (texts: Record<string, string>, others: string[] = []): Listing => ({ files: new Set([...Object.keys(texts), ...others]), read: (path) => texts[path] ?? null })
 
 const pkg = (manifest: Record<string, unknown>) => ({ 'package.json': JSON.stringify(manifest) })
 const of = (texts: Record<string, string>, ...others: string[]) => {

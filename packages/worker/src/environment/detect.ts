@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { detectNode } from './node/detect.ts'
 import { detectPython } from './python/detect.ts'
 
@@ -55,10 +54,4 @@ function detectMake({ files, read }: Listing): Detected | null {
   if (!file) return null
   const target = ['test', 'check'].find((name) => new RegExp(`^${name}[ \\t]*::?(?!=)`, 'm').test(read(file) ?? ''))
   return target ? { setup: [], verify: [`make ${target}`], notes: [`${file}: make ${target}`] } : null
-}
-
-/** The names of a listing as one `Listing`, for callers and tests that have them at hand. */
-export function listingOf(texts: Readonly<Record<string, string>>, others: readonly string[] = []): Listing {
-  const known = z.record(z.string(), z.string()).parse(texts)
-  return { files: new Set([...Object.keys(known), ...others]), read: (path) => known[path] ?? null }
 }

@@ -10,15 +10,15 @@ export type Story = {
   learnings: readonly NewLearning[]
   /** Last commit that an iteration made. */
   commit: string | null
-  /** What the agent said last. */
-  text: string | null
+  /** What the agent said at the end of each iteration that changed something. */
+  said: readonly string[]
   stuck: readonly string[]
   finished: Extract<RalphEvent, { event: 'run.finished' }> | null
 }
 
 export function startStory(maxIterations: number): Story {
   const progress: RunProgress = { step: 'agent', iteration: 0, maxIterations, tasksDone: 0, tasksTotal: 0, task: null, activity: null }
-  return { progress, usage: NO_USAGE, done: new Set(), tasks: new Map(), learnings: [], commit: null, text: null, stuck: [], finished: null }
+  return { progress, usage: NO_USAGE, done: new Set(), tasks: new Map(), learnings: [], commit: null, said: [], stuck: [], finished: null }
 }
 
 /** The story after one more event. */
@@ -31,7 +31,7 @@ export function fold(story: Story, event: RalphEvent): Story {
     case 'iteration.started':
       return show(story, { step: 'agent', iteration: event.iteration, task: event.task?.text.slice(0, 500) ?? null, activity: null })
     case 'iteration.finished':
-      return { ...story, usage: add(story.usage, event.usage), commit: event.commit ?? story.commit, text: event.text ?? story.text }
+      return { ...story, usage: add(story.usage, event.usage), commit: event.commit ?? story.commit, said: event.commit && event.text?.trim() ? [...story.said, event.text.trim()] : story.said }
     case 'agent.activity':
       return event.parent === null ? show(story, { activity: event.summary.slice(0, 500) }) : story
     case 'task.completed':

@@ -78,7 +78,7 @@ describe('fold', () => {
       { ...at(5), event: 'iteration.finished', iteration: 2, durationMs: 1, isError: true, commit: null, tree: 't', usage, text: null },
     ]
     const story = events.reduce(fold, startStory(5))
-    expect(story).toMatchObject({ commit: 'c1', text: 'hi', usage: { iterations: 2, costUsd: 1 }, progress: { tasksDone: 1, tasksTotal: 2 } })
+    expect(story).toMatchObject({ commit: 'c1', said: ['hi'], usage: { iterations: 2, costUsd: 1 }, progress: { tasksDone: 1, tasksTotal: 2 } })
     expect([...story.done]).toEqual(['b'])
     expect(fold(story, finished(11, { usage: { ...usage, iterations: 2, costUsd: 1.25 } })).usage).toMatchObject({ iterations: 2, costUsd: 1.25 })
   })

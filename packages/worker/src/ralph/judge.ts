@@ -47,7 +47,7 @@ export function judge(end: RalphEnd): Ending {
     if (end.kind === 'verify') return failWith('internal', 'ralph verify ended without a report')
     if (end.spec === null) return failWith('internal', 'ralph ended well, but SPEC.md is gone')
     if (end.kind === 'spec') return { call: 'complete', body: { spec: end.spec } }
-    return { call: 'complete', body: { spec: end.spec, ...(report ? { report } : {}), ...(story.text ? { summary: story.text.slice(0, 20_000) } : {}) } }
+    return { call: 'complete', body: { spec: end.spec, ...(report ? { report } : {}), ...(story.said.length > 0 ? { summary: tell(story.said) } : {}) } }
   }
   if (exitCode === RALPH_EXIT.stuck) {
     const told = [end.kind === 'spec' ? end.question : end.stuck, story.stuck.join('\n'), reason].find((text) => text !== null && text.trim() !== '') ?? 'no reason was given'
@@ -63,4 +63,11 @@ export function judge(end: RalphEnd): Ending {
 function crash({ exitCode, stderr, story }: RalphEnd): string {
   const how = exitCode === null ? 'was ended by a signal' : `ended with exit code ${exitCode}`
   return `ralph ${how}${story.finished ? '' : ' without saying how the run went'}${stderr.trim() ? `: ${stderr.trim().slice(-2000)}` : ''}`
+}
+
+/** What was done, for the pull request: one iteration in its own words, several as a list. */
+function tell(said: readonly string[]): string {
+  const [only] = said
+  if (said.length === 1 && only !== undefined) return only.slice(0, 20_000)
+  return said.map((text) => `- ${text.replace(/\s+/g, ' ').slice(0, 500)}`).join('\n').slice(0, 20_000)
 }

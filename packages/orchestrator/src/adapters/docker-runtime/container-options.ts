@@ -82,7 +82,7 @@ export function containerOptions(spec: WorkerSpec, options: DockerRuntimeOptions
       },
       Mounts: [
         volume(toolsVolume, PATHS.tools, true),
-        volume(cacheVolume(options.instance, spec.repo), PATHS.cache, false),
+        volume(cacheVolume(options.instance, spec.cache), PATHS.cache, false),
         socket.startsWith('/') ? { Type: 'bind', Source: socket, Target: PATHS.socketDir, ReadOnly: true } : volume(socket, PATHS.socketDir, true),
         ...(options.workerCaFile ? [{ Type: 'bind' as const, Source: options.workerCaFile, Target: PATHS.ca, ReadOnly: true }] : []),
       ],

@@ -20,6 +20,7 @@ const spec = (overrides: Partial<WorkerSpec> = {}): WorkerSpec => ({
   runId: 1,
   itemId: 1,
   repo: 'acme/shop',
+  cache: 'acme/shop',
   image: null,
   runToken: 'frt_1_made_up',
   limits: { memoryMb: 128, cpus: 1, pids: 64 },

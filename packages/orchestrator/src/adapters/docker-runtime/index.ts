@@ -111,7 +111,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
   async function run(spec: WorkerSpec): Promise<WorkerState> {
     if (!NAME.test(spec.name)) throw new StartError('start_failed', `"${spec.name}" cannot be a worker's name`, { permanent: true })
     const volume = await toolsVolume()
-    await cache(spec.repo)
+    await cache(spec.cache)
     const { made, found } = await createOrFind(spec, volume)
     if (found.status !== 'created') return found
     try {

@@ -43,7 +43,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): WorkerRunt
       FACTORY_RUN_ID: String(spec.runId),
       FACTORY_RUN_TOKEN: spec.runToken,
       FACTORY_WORKSPACE: directory.file('workspace'),
-      FACTORY_CACHE_DIR: cacheDirectory(dataDir, spec.repo),
+      FACTORY_CACHE_DIR: cacheDirectory(dataDir, spec.cache),
       CLAUDE_BIN: options.claudeBin,
       RALPH_COMMAND: options.ralphCommand,
       HOME: directory.file('home'),
@@ -75,7 +75,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): WorkerRunt
     if (before && before.status !== 'created') return before
     try {
       directory.make({ name: spec.name, runId: spec.runId, itemId: spec.itemId, repo: spec.repo })
-      mkdirSync(cacheDirectory(dataDir, spec.repo), { recursive: true, mode: 0o700 })
+      mkdirSync(cacheDirectory(dataDir, spec.cache), { recursive: true, mode: 0o700 })
       await launch(directory, options.command, envOf(spec, directory))
     } catch (error) {
       throw new StartError('start_failed', `the worker's process could not be started: ${error instanceof Error ? error.message : String(error)}`, { permanent: false, cause: error })

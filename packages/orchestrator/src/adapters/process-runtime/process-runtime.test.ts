@@ -12,7 +12,7 @@ afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
 
 const PATH = '/usr/local/bin:/usr/bin:/bin'
 const base = { dataDir, gatewayUrl: 'http://127.0.0.1:3002', claudeBin: '/nowhere/claude', ralphCommand: 'ralph', path: PATH }
-const spec = { runId: 1, itemId: 1, repo: 'acme/shop', image: null, runToken: 'frt_1_x', limits: { memoryMb: 1, cpus: 1, pids: 1 } }
+const spec = { runId: 1, itemId: 1, repo: 'acme/shop', cache: 'acme/shop', image: null, runToken: 'frt_1_x', limits: { memoryMb: 1, cpus: 1, pids: 1 } }
 
 workerRuntimeContract('process', () => ({
   open: ({ instance, script }) => createProcessRuntime({ ...base, instance, command: ['/bin/sh', '-c', script] }),

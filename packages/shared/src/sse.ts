@@ -11,7 +11,7 @@ const MAX_LINE = 4_194_304
  * anywhere. `EventSource` is not used because it cannot send the bearer header.
  * @throws Error when the stream breaks or sends an endless line
  */
-export async function* readEvents(stream: ReadableStream<Uint8Array>): AsyncGenerator<SseSignal> {
+export async function* readEventStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<SseSignal> {
   const reader = stream.getReader()
   const decoder = new TextDecoder()
   let rest = ''

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import * as fc from 'fast-check'
-import { readEvents, type SseSignal } from './sse.ts'
+import { readEventStream, type SseSignal } from './sse.ts'
 
 function pieces(parts: Uint8Array[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
@@ -15,7 +15,7 @@ async function read(text: string, cuts: number[] = []): Promise<SseSignal[]> {
   const bytes = new TextEncoder().encode(text)
   const points = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
   const signals: SseSignal[] = []
-  for await (const signal of readEvents(pieces(points.slice(1).map((end, index) => bytes.slice(points[index], end))))) signals.push(signal)
+  for await (const signal of readEventStream(pieces(points.slice(1).map((end, index) => bytes.slice(points[index], end))))) signals.push(signal)
   return signals
 }
 
