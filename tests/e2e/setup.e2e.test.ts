@@ -34,6 +34,7 @@ const port = registry.port || (registry.protocol === 'https:' ? '443' : '80')
 /** A registry inside a company has a private address, which must be listed too. */
 const allowed = async () => [registry.hostname, ...(await lookup(registry.hostname, { all: true })).map(({ address }) => (address.includes(':') ? `[${address}]` : address))].map((host) => `${host}:${port}`).join()
 
+const MANIFEST = JSON.stringify({ name: 'installs', private: true, dependencies: { isarray: '2.0.5' } })
 const LOCK = `{
   "lockfileVersion": 2,
   "configVersion": 1,
@@ -72,9 +73,13 @@ describeWith(['claude', 'docker', 'worker-image'], 'a setup that downloads, in a
       settings: { WORKER_RUNTIME: 'docker', WORKER_IMAGE: need('worker-image'), DATABASE_URL: '', REDIS_URL: '', EGRESS_ALLOW: await allowed(), ...(ca ? { WORKER_CA_FILE: ca } : {}) },
     })
     await factory.forge.createRepo({
+      name: 'demo/elsewhere',
+      from: { 'package.json': MANIFEST, 'bun.lock': LOCK, '.npmrc': 'registry=https://packages.example.com/\n', '.gitignore': 'node_modules\n' },
+    })
+    await factory.forge.createRepo({
       name: REPO,
       from: {
-        'package.json': JSON.stringify({ name: 'installs', private: true, dependencies: { isarray: '2.0.5' } }),
+        'package.json': MANIFEST,
         'bun.lock': LOCK,
         '.npmrc': `registry=${registry.href}\n`,
         '.gitignore': 'node_modules\n',
@@ -98,5 +103,14 @@ describeWith(['claude', 'docker', 'worker-image'], 'a setup that downloads, in a
     const item = await add('second')
     expect(item.evidence?.passed).toBe(true)
     expect(tunnels().runs).toEqual(before)
+  }, START)
+
+  test('to a host that is not allowed fails at once, and says which', async () => {
+    const { item } = await factory.client.call('createWork', { body: { repo: 'demo/elsewhere', source: 'api', sourceId: 'elsewhere', spec: '# Add third\n\n- [ ] Add third.ts\n\n## Verify\n\n- `true`\n' } })
+    const { failure } = await factory.untilStatus(item.id, 'failed')
+    expect(failure?.code).toBe('egress_refused')
+    expect(failure?.message).toContain('EGRESS_ALLOW does not let it reach packages.example.com:443')
+    const { runs } = await factory.client.call('getWork', { params: { id: item.id } })
+    expect(runs).toHaveLength(1)
   }, START)
 })
