@@ -13,6 +13,7 @@ import { authorizeRun } from './workers/authorize.ts'
 import { completeRun, failRun, pauseRun, stuckRun } from './workers/end.ts'
 import { heartbeat } from './workers/heartbeat.ts'
 import { killWorker } from './workers/kill.ts'
+import { workerLogs } from './workers/logs.ts'
 import { registerRun } from './workers/register.ts'
 import { runOfToken } from './workers/token.ts'
 
@@ -63,6 +64,8 @@ describeWith(['postgres'], 'the life of a work item', () => {
     const { events } = await getWork(ctx, item.id)
     expect(events.filter((event) => event.type === 'work.status').map((event) => event.data.to)).toEqual(['in_progress', 'verifying', 'publishing', 'completed'])
     expect(ctx.runtime.calls.filter((call) => call.startsWith('remove'))).toHaveLength(2)
+    // what the worker wrote outlives its container
+    expect((await workerLogs(ctx, build.id, 0, 100)).lines.map((line) => line.text)).toContain(`last words of ${build.worker}`)
   })
 
   test('prose is drafted first; a question waits for a person and goes on with the new text', async () => {

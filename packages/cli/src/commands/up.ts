@@ -2,7 +2,8 @@ import { ConfigError } from '@factory/shared'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { configurationProblems } from '../stack/problems.ts'
-import { startStack, StartFailed } from '../stack/start.ts'
+import { isFree } from '../stack/ports.ts'
+import { startStack, StartFailed, type Ports } from '../stack/start.ts'
 import { visibleLine } from '../terminal/visible.ts'
 
 export const command: Command = {
@@ -13,11 +14,14 @@ export const command: Command = {
     const env = definedOnly(io.env)
     const problems = configurationProblems(env)
     if (problems.length > 0) throw new ConfigError(problems)
-    const port = (name: string, fallback: number) => Number(env[name] ?? fallback)
+    const port = (name: string, fallback: number) => Number(env[name] || fallback)
+    const ports = { orchestrator: port('ORCHESTRATOR_PORT', 3000), dashboard: port('DASHBOARD_PORT', 3001), gateway: port('GATEWAY_PORT', 3002), intake: port('INTAKE_PORT', 3003) }
+    const taken = await takenPorts(ports)
+    if (taken.length > 0) throw new ConfigError(taken)
     try {
       const stack = await startStack({
         dataDir: config.dataDir,
-        ports: { orchestrator: port('ORCHESTRATOR_PORT', 3000), dashboard: port('DASHBOARD_PORT', 3001), gateway: port('GATEWAY_PORT', 3002), intake: port('INTAKE_PORT', 3003) },
+        ports,
         env,
         cwd: io.cwd,
         onLine: (line) => io.err(`${line}\n`),
@@ -33,6 +37,11 @@ export const command: Command = {
       return { exit: EXIT.failed, json: { error: { code: 'unavailable', message: error.message, details: [] } }, text: `${error.message}:\n${error.lines.join('\n')}` }
     }
   },
+}
+
+async function takenPorts(ports: Ports): Promise<string[]> {
+  const checked = await Promise.all(Object.entries(ports).map(async ([name, port]) => ({ name, port, free: await isFree(port) })))
+  return checked.filter(({ free }) => !free).map(({ name, port }) => `${name.toUpperCase()}_PORT is ${port}, where another program listens already (a factory that runs?). End that one, or set ${name.toUpperCase()}_PORT to another port.`)
 }
 
 function definedOnly(env: Record<string, string | undefined>): Record<string, string> {

@@ -6,6 +6,7 @@ import { freePort } from '../stack/ports.ts'
 import { startStack, type Stack } from '../stack/start.ts'
 import { findClaude } from '../stack/find-claude.ts'
 import type { Style } from '../terminal/style.ts'
+import { redisAtHand } from './redis-at-hand.ts'
 
 export const DEMO_REPO = 'demo/sample'
 const PERSON = 'you'
@@ -49,6 +50,7 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
   })
   const model = await startModel({ scripts: options.scripts ?? scriptsDir })
   try {
+    const redis = options.env['REDIS_URL'] ?? (options.settings ? null : await redisAtHand())
     await forge.createRepo({ name: DEMO_REPO, from: sampleDir })
     const stack = await startStack({
       dataDir: dir,
@@ -68,6 +70,7 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
         COOLDOWN_SECONDS: '0',
         COMMIT_EMAIL: 'factory@example.com',
         INSTANCE: `demo-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}`,
+        ...(redis ? { REDIS_URL: redis } : {}),
         ...options.settings,
       },
     })
@@ -75,6 +78,7 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
     const status = await client.call('status', {})
     say(`  forge      ${forge.url}/${DEMO_REPO}  (rehearsal: a sample repository with its own tests)`)
     say(`  model      ${model.url}  (scripted; Claude Code itself is the real one)`)
+    say(`  store      ${options.env['DATABASE_URL'] ? 'PostgreSQL' : 'embedded PostgreSQL (PGlite)'}; locks ${redis ? `in Redis at ${new URL(redis).host}` : 'in memory'}`)
     say(`  dashboard  ${stack.urls.dashboard}/#token=${stack.token}`)
     say(status.runtime.startsWith('process') ? style('bad', `  workers    ${status.runtime}`) : `  workers    ${status.runtime}`)
     say('')

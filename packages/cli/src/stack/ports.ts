@@ -6,6 +6,14 @@ export async function freePort(wanted: number): Promise<number> {
   return taken ?? listenOnce(0)
 }
 
+/** Whether nobody listens on a port of this machine's loopback. */
+export function isFree(port: number): Promise<boolean> {
+  return listenOnce(port).then(
+    () => true,
+    () => false,
+  )
+}
+
 function listenOnce(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()

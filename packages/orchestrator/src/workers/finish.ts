@@ -1,7 +1,10 @@
+import { redactText } from '@factory/shared'
 import type { Context } from '../context.ts'
 import { loadRun, setCleaned } from './store.ts'
 import { settleRun } from './settle.ts'
 
+/** What is kept of a worker's output once its container is gone. */
+const TAIL_BYTES = 65_536
 /** How long a worker may take to push its work once it is told to end. */
 const GRACE_SECONDS = 10
 
@@ -13,7 +16,7 @@ export async function endRun(ctx: Context, end: { runId: number; worker: string;
   await ctx.runtime.stop(end.worker, { graceSeconds: GRACE_SECONDS })
   const run = await loadRun(ctx.db.sql, end.runId)
   if (!run) return
-  const logTail = await ctx.runtime.tail(end.worker, 65_536).catch(() => '')
+  const logTail = await lastWords(ctx, end.worker)
   const settled = await settleRun(ctx, { id: run.id, itemId: run.item_id }, { status: end.as, outcome: { code: end.code, message: end.reason, until: null }, logTail })
   if (settled.changed) ctx.log.info({ runId: end.runId, itemId: run.item_id, as: end.as, reason: end.reason }, 'run ended from outside')
 }
@@ -21,7 +24,14 @@ export async function endRun(ctx: Context, end: { runId: number; worker: string;
 /** Removes what a worker left on the engine. A worker of an ended run that still runs is stopped first. */
 export async function cleanWorker(ctx: Context, clean: { runId: number | null; worker: string; alive: boolean; reason: string }): Promise<void> {
   await ctx.runtime.stop(clean.worker, { graceSeconds: clean.alive ? GRACE_SECONDS : 0 })
+  const logTail = clean.runId === null ? '' : await lastWords(ctx, clean.worker)
   await ctx.runtime.remove(clean.worker)
-  if (clean.runId !== null) await setCleaned(ctx.db.sql, clean.runId, ctx.clock.now())
+  if (clean.runId !== null) await setCleaned(ctx.db.sql, clean.runId, logTail, ctx.clock.now())
   else ctx.log.warn({ worker: clean.worker, reason: clean.reason }, 'removed a worker that belongs to no run')
+}
+
+/** A worker writes what the agent makes it write: nothing that looks like a credential is kept. */
+async function lastWords(ctx: Context, worker: string): Promise<string> {
+  // a NUL cannot be stored as text
+  return redactText(await ctx.runtime.tail(worker, TAIL_BYTES).catch(() => '')).replaceAll('\0', '')
 }

@@ -4,9 +4,9 @@ import type { RalphEvent, VerifyReport } from '@factory/shared'
 export function describeRalphEvent(event: RalphEvent): string | null {
   switch (event.event) {
     case 'run.started':
-      return `${event.resumed ? 'goes on' : 'starts'}: ${event.tasks.length} tasks, at most ${event.maxIterations} iterations, verify: ${event.verify.join(' && ') || 'nothing'}`
+      return describeStart(event)
     case 'iteration.started':
-      return `iteration ${event.iteration}${event.kind === 'work' ? '' : ` (${event.kind})`}: ${event.task?.text ?? 'completion'}`
+      return `iteration ${event.iteration}: ${event.kind === 'draft' ? 'writes the spec' : `${event.kind === 'diagnosis' ? 'looks for the cause of ' : ''}${event.task?.text ?? 'the whole'}`}`
     case 'iteration.finished':
       return `iteration ${event.iteration} ${event.isError ? 'failed' : 'ended'} after ${(event.durationMs / 1000).toFixed(1)} s, ${event.commit ? `commit ${event.commit.slice(0, 8)}` : 'no change'}, $${event.usage.costUsd.toFixed(4)}${event.text ? `: ${event.text}` : ''}`
     case 'heartbeat':
@@ -35,7 +35,21 @@ export function describeRalphEvent(event: RalphEvent): string | null {
   }
 }
 
-export function describeReport(report: VerifyReport): string {
+function describeStart(event: Extract<RalphEvent, { event: 'run.started' }>): string {
+  const checks = event.verify.join(' && ') || 'nothing'
+  switch (event.mode) {
+    case 'run':
+      return `${event.resumed ? 'goes on with' : 'starts'} ${event.tasks.length} tasks, at most ${event.maxIterations} iterations, checked by ${checks}`
+    case 'draft':
+      return `starts to write the spec, at most ${event.maxIterations} iterations`
+    case 'verify':
+      return `starts to check base and head with ${checks}`
+    default:
+      return event.mode satisfies never
+  }
+}
+
+function describeReport(report: VerifyReport): string {
   const good = report.head.filter((check) => check.exitCode === 0).length
   return `${report.passed ? 'passed' : 'not passed'}, ${good} of ${report.head.length} checks good at head: ${report.reason}`
 }

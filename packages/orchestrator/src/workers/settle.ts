@@ -49,6 +49,9 @@ export async function settleRun(ctx: Context, run: { id: number; itemId: number 
     const ending = askedFor(row, settlement)
     await finishRun(tx, row.id, { ...ending, report: ending.report ?? null, logTail: settlement.logTail, at })
     await recordEvent(tx, { type: 'run.finished', itemId: item.id, runId: row.id, data: { kind: row.kind, status: ending.status, outcome: ending.outcome } })
+    if (row.kind === 'verify' && ending.report) {
+      await recordEvent(tx, { type: 'run.verified', itemId: item.id, runId: row.id, data: { passed: ending.report.passed, reason: ending.report.reason } })
+    }
     await saveLearnings(tx, { repo: row.repo, itemId: item.id, runId: row.id, learnings: settlement.learnings ?? [], at })
     const kind = RunKind.parse(row.kind)
     const next = decideNext(
@@ -105,7 +108,6 @@ async function apply(tx: Tx, ctx: Context, item: ItemRow, run: RunRow, ending: E
       return (await moveItem(tx, item, 'verifying', { ...move, reason: next.reason })).status
     case 'publish': {
       const moved = await moveItem(tx, item, 'publishing', { ...move, reason: next.reason })
-      if (ending.report) await recordEvent(tx, { type: 'run.verified', itemId: item.id, runId: run.id, data: { passed: true, reason: ending.report.reason } })
       await recordPullRequest(tx, moved, { at })
       return moved.status
     }

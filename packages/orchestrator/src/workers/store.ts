@@ -99,8 +99,9 @@ export async function setCancel(tx: Tx, id: number, cancel: { code: 'cancelled' 
   return rows.length > 0
 }
 
-export async function setCleaned(q: Query, id: number, at: Date): Promise<void> {
-  await q`update runs set cleaned_at = ${at} where id = ${id}`
+/** `logTail`: the worker's last words, unless they were kept when it ended. */
+export async function setCleaned(q: Query, id: number, logTail: string, at: Date): Promise<void> {
+  await q`update runs set cleaned_at = ${at}, log_tail = coalesce(log_tail, ${logTail}) where id = ${id}`
 }
 
 export async function loadRunKey(q: Query): Promise<string> {
