@@ -45,10 +45,17 @@ export async function startFactory(options: Partial<Pick<RehearsalOptions, 'sett
     },
     async stop() {
       await rehearsal.stop()
-      if (settings['WORKER_RUNTIME'] === 'docker') await dropCaches(instance)
+      if (settings['WORKER_RUNTIME'] === 'docker') removeCaches(instance)
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** Volumes outlive their factory on purpose; those of a test would only fill the disk. */
+function removeCaches(instance: string): void {
+  const docker = (...args: string[]) => Bun.spawnSync(['docker', 'volume', ...args]).stdout.toString().split('\n').filter(Boolean)
+  const volumes = docker('ls', '-q', '--filter', `name=factory-cache-${instance}-`)
+  if (volumes.length > 0) docker('rm', ...volumes)
 }
 
 /** Looks every 50 ms; a condition that throws is not met yet. */
@@ -73,10 +80,4 @@ export async function docker(args: readonly string[], stdin = ''): Promise<strin
   const [out, err, code] = await Promise.all([new Response(proc.stdout).text(), new Response(proc.stderr).text(), proc.exited])
   if (code !== 0) throw new Error(`docker ${args[0]}: ${err}`)
   return out.trim()
-}
-
-/** A factory keeps its caches for its next start; one of a test has none. */
-async function dropCaches(instance: string): Promise<void> {
-  const caches = await docker(['volume', 'ls', '-q', '--filter', `name=factory-cache-${instance}-`])
-  if (caches) await docker(['volume', 'rm', ...caches.split('\n')])
 }

@@ -81,6 +81,8 @@ describeWith(['claude'], 'when something goes wrong', () => {
     const waiting = await factory.until(item.id, 'lost once', (now) => now.losses > 0)
     expect(waiting.waiting).toMatchObject({ code: 'retry_backoff' })
     expect(waiting.attempts).toBe(0)
+    await waitFor(() => comment(number).includes('It waits: '), () => `a comment that says why; it says: ${comment(number)}`)
+    expect(comment(number)).toMatch(/unreachable|does not answer|could not be reached|502/i)
     fault.remove()
     await factory.untilStatus(item.id, 'completed')
   }, START)

@@ -5,6 +5,7 @@ import { createLogger, type Logger } from '@factory/shared'
 import { createClient, type Client } from '@factory/orchestrator/client'
 import { createAuthorizer } from './auth.ts'
 import type { GatewayConfig } from './config.ts'
+import { createRefusals } from './egress/refusals.ts'
 import { resolveByDns, tunnel, type Resolve } from './egress/tunnel.ts'
 import type { GitCredential } from './git/route.ts'
 import { gitCredentialFrom } from './git/credential.ts'
@@ -29,6 +30,7 @@ export async function start(config: GatewayConfig, overrides: GatewayOverrides =
   const authorize = createAuthorizer(client, now)
   const credential = overrides.gitCredential ?? gitCredentialFrom(config, logger)
   const open = new Set<Duplex>()
+  const refusals = createRefusals()
   const request = createHandler({
     git: { authorize, forgeUrl: config.githubUrl, credential },
     model: { authorize, baseUrl: config.modelUrl, credential: config.modelCredential, modelsAllow: config.modelsAllow },
@@ -36,8 +38,10 @@ export async function start(config: GatewayConfig, overrides: GatewayOverrides =
     client,
     logger,
     now,
+    authorize,
+    refusals,
   })
-  const tunnels = { authorize, rules: config.egressAllow, resolve: overrides.resolve ?? resolveByDns, logger, open }
+  const tunnels = { authorize, rules: config.egressAllow, resolve: overrides.resolve ?? resolveByDns, logger, open, refusals }
   const handlers: Handlers = { request, connect: (req, socket, head) => void tunnel(tunnels, req, socket, head) }
 
   const tcp = await listenTcp(handlers, config.host, config.port)

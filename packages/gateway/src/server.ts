@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { FactoryError, type Logger } from '@factory/shared'
+import { FactoryError, type EgressRefusals, type Logger } from '@factory/shared'
 import type { Client } from '@factory/orchestrator/client'
+import { gitToken, type Authorize } from './auth.ts'
+import type { Refusals } from './egress/refusals.ts'
 import { git, type GitDeps } from './git/route.ts'
 import { answerError, answerJson } from './http/answer.ts'
 import { model, type ModelDeps } from './model/route.ts'
 import { workerCall } from './worker-route.ts'
 
-export type ServerDeps = { git: GitDeps; model: ModelDeps; orchestratorUrl: string; client: Client; logger: Logger; now: () => number }
+export type ServerDeps = { git: GitDeps; model: ModelDeps; orchestratorUrl: string; client: Client; logger: Logger; now: () => number; authorize: Authorize; refusals: Refusals }
 
 /** Sends each request to its route and turns what is thrown into an answer. */
 export function createHandler(deps: ServerDeps): (req: IncomingMessage, res: ServerResponse) => void {
@@ -43,7 +45,14 @@ async function route(deps: ServerDeps, req: IncomingMessage, res: ServerResponse
   }
   if (path === '/model' || path.startsWith('/model/')) return model(deps.model, req, res, path.slice('/model'.length) || '/', url.search)
   if (path.startsWith('/git/')) return git(deps.git, req, res, path.slice('/git'.length), url.searchParams)
+  if (path === '/egress/refused') return refused(deps, req, res)
   throw new FactoryError('not_found', 'there is nothing at this address')
+}
+
+async function refused(deps: ServerDeps, req: IncomingMessage, res: ServerResponse): Promise<number> {
+  const { runId } = await deps.authorize(gitToken(req.headers))
+  answer(res, 200, { refused: deps.refusals.of(runId) } satisfies EgressRefusals)
+  return runId
 }
 
 /** Ready when the orchestrator answers and takes our token: without it every request would be refused. */

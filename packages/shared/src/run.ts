@@ -46,6 +46,7 @@ export const OUTCOME_CODES = [
   'repository_empty',
   'bad_factory_yml',
   'setup_failed',
+  'egress_refused', // setup needs hosts that EGRESS_ALLOW does not name
   'push_refused',
   'image_unusable', // the image cannot be pulled or has no git
   'start_failed', // the runtime could not start the worker

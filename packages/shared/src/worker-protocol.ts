@@ -15,6 +15,10 @@ export const LOCK_TTL_SECONDS = 3600
 
 const sha = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, 'must be a full commit id')
 
+/** Gateway, `GET /egress/refused`: `host:port` of what it refused to the run that asks, because EGRESS_ALLOW does not name it. */
+export const EgressRefusals = z.object({ refused: z.array(z.string()) })
+export type EgressRefusals = z.infer<typeof EgressRefusals>
+
 export const RegisterRequest = z.strictObject({
   /** Versions for the record: {"bun":"1.4.4","claude":"2.1.328","ralph":"0.1.0"}. */
   versions: z.record(z.string().max(40), z.string().max(100)).default({}),

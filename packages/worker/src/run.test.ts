@@ -294,6 +294,14 @@ describe('a repository that cannot be worked on', () => {
     expect(outcome()).toMatchObject({ code: 'setup_failed', message: '"echo the reason; exit 3" ended with exit code 3\nthe reason' })
   })
 
+  test('whose setup needs hosts that the gateway refuses', async () => {
+    bare = await createBareRepo(line.repos, 'acme/refused', { '.factory.yml': 'setup: ["echo 403; exit 1"]\n' })
+    line.assign({ repo: 'acme/refused' })
+    line.stub.egressRefused = ['packages.example.com:443', 'files.example.com:443']
+    expect(await line.run([])).toBe(0)
+    expect(outcome()).toMatchObject({ code: 'egress_refused', message: '"echo 403; exit 1" ended with exit code 1; EGRESS_ALLOW does not let it reach packages.example.com:443, files.example.com:443\n403' })
+  })
+
   test('whose setup takes too long', async () => {
     bare = await createBareRepo(line.repos, 'acme/slow', { '.factory.yml': 'setup: ["sleep 300"]\nlimits: { setup_minutes: 0.002 }\n' })
     line.assign({ repo: 'acme/slow' })

@@ -21,6 +21,7 @@ import { judge } from './ralph/judge.ts'
 import { runRalph } from './ralph/run.ts'
 import { createSetupCache } from './setup/cache.ts'
 import { setupCommand } from './setup/command.ts'
+import { refusedHosts } from './setup/refused.ts'
 import { leftovers, setUp } from './setup/setup.ts'
 import { excludePaths, keepOutOfGit, readText, writeInputs } from './workspace/files.ts'
 
@@ -137,7 +138,11 @@ async function prepareSetup(work: Work, { environment, limits }: Chosen): Promis
   const cache = createSetupCache({ root, maxBytes: work.config.cacheBytes, env: work.config.basicEnv, now: () => new Date(work.now()) })
   const done = await setUp({ git: work.git, commands: environment.setup, cache, minutes: limits.setupMinutes, env, now: work.now, signal: work.stop.signal, say: (line) => work.say(`$ ${line}`) })
   work.stop.check()
-  if (!done.ok) throw new RunFailure('setup_failed', `"${done.command}" ${done.reason}\n${done.tail}`)
+  if (!done.ok) {
+    const refused = await refusedHosts(work.doorUrl, work.config.runToken)
+    if (refused.length > 0) throw new RunFailure('egress_refused', `"${done.command}" ${done.reason}; EGRESS_ALLOW does not let it reach ${refused.join(', ')}\n${done.tail}`)
+    throw new RunFailure('setup_failed', `"${done.command}" ${done.reason}\n${done.tail}`)
+  }
   work.say(`setup ${done.cached ? 'restored' : 'done'} in ${(done.ms / 1000).toFixed(1)} s`)
   await excludePaths(work.git, await leftovers(work.git))
   return setupCommand(work.self, { cacheDir: root, cacheBytes: work.config.cacheBytes, minutes: limits.setupMinutes, commands: environment.setup })

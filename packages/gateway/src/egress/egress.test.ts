@@ -2,7 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { RUN_TOKEN, startBench, type Bench } from '../testing/gateway.ts'
+import { EgressRefusals } from '@factory/shared'
+import { grantFor } from '../testing/stub-orchestrator.ts'
 import { isAllowed, isReachable, parseAllow, parseTarget } from './allow.ts'
+import { createRefusals } from './refusals.ts'
 
 const rulesOf = (text: string) => parseAllow(text.split(',')).rules
 
@@ -86,6 +89,27 @@ describe('CONNECT', () => {
       expect(answer).toStartWith('HTTP/1.1 403')
       expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ error: { code: 'forbidden' } })
     }
+  })
+
+  test('tells a run, and nobody else, what was refused to it', async () => {
+    const refused = (token: string) => fetch(`${bench.gateway.url}/egress/refused`, { headers: { authorization: `Bearer ${token}` } })
+    await open('packages.example.com:443', RUN_TOKEN)
+    await open('packages.example.com:443', RUN_TOKEN)
+    await open(`private.test:${port}`, RUN_TOKEN)
+    const { refused: mine } = EgressRefusals.parse(await (await refused(RUN_TOKEN)).json())
+    expect(mine.filter((target) => target === 'packages.example.com:443')).toHaveLength(1)
+    expect(mine).toContain(`private.test:${port} at its private address 10.0.0.1`)
+    expect(mine).not.toContain(`127.0.0.1:${port}`)
+    bench.orchestrator.grants.set('frt_8_another', { ...grantFor(), runId: 8 })
+    expect(await (await refused('frt_8_another')).json()).toEqual({ refused: [] })
+    expect((await refused('frt_1_wrong')).status).toBe(401)
+  })
+
+  test('what is kept of refusals is bounded, the latest runs stay', () => {
+    const refusals = createRefusals()
+    for (let run = 1; run <= 300; run += 1) for (let host = 0; host < 30; host += 1) refusals.note(run, `h${host}.test:443`)
+    expect(refusals.of(300)).toHaveLength(20)
+    expect([refusals.of(100), refusals.of(101)].map((hosts) => hosts.length)).toEqual([0, 20])
   })
 
   test('refuses a listed name that points at a private address', async () => {

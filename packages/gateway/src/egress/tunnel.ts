@@ -6,6 +6,7 @@ import { FactoryError, type Logger } from '@factory/shared'
 import type { Authorize } from '../auth.ts'
 import { proxyToken } from '../auth.ts'
 import { refuseTunnel } from '../http/answer.ts'
+import type { Refusals } from './refusals.ts'
 import { isAllowed, isReachable, parseTarget, type AllowRule } from './allow.ts'
 
 /** All addresses of a name, in the order in which they are to be tried. */
@@ -14,7 +15,7 @@ export const resolveByDns: Resolve = async (host) => (await lookup(host, { all: 
 
 const CONNECT_TIMEOUT_MS = 15_000
 
-export type TunnelDeps = { authorize: Authorize; rules: readonly AllowRule[]; resolve: Resolve; logger: Logger; open: Set<Duplex> }
+export type TunnelDeps = { authorize: Authorize; rules: readonly AllowRule[]; resolve: Resolve; logger: Logger; open: Set<Duplex>; refusals: Refusals }
 
 /** Answers one CONNECT: a tunnel to an allow-listed host, or a refusal in the shared error shape. */
 export async function tunnel(deps: TunnelDeps, req: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
@@ -27,8 +28,11 @@ export async function tunnel(deps: TunnelDeps, req: IncomingMessage, client: Dup
     const grant = await deps.authorize(proxyToken(req.headers))
     if (!target) throw new FactoryError('bad_request', 'CONNECT needs host:port')
     const { host, port } = target
-    if (!isAllowed(deps.rules, host, port)) throw new FactoryError('forbidden', `${host}:${port} is not in this factory's EGRESS_ALLOW`)
-    const address = await reachable(deps, host, port)
+    if (!isAllowed(deps.rules, host, port)) {
+      deps.refusals.note(grant.runId, `${host}:${port}`)
+      throw new FactoryError('forbidden', `${host}:${port} is not in this factory's EGRESS_ALLOW`)
+    }
+    const address = await reachable(deps, grant.runId, host, port)
     const server = await open(address, port)
     deps.logger.info({ run: grant.runId, host, port }, 'tunnel opened')
     join(client, server, head, deps.open)
@@ -40,11 +44,14 @@ export async function tunnel(deps: TunnelDeps, req: IncomingMessage, client: Dup
 }
 
 /** The address is chosen once and connected to as such, so that a second resolution cannot differ. */
-async function reachable(deps: TunnelDeps, host: string, port: number): Promise<string> {
+async function reachable(deps: TunnelDeps, runId: number, host: string, port: number): Promise<string> {
   const addresses = isIP(host) ? [host] : await deps.resolve(host).catch(() => [])
   if (addresses.length === 0) throw new FactoryError('unavailable', `${host} does not resolve`)
   const good = addresses.find((address) => isReachable(deps.rules, address, port))
-  if (!good) throw new FactoryError('forbidden', `${host} resolves to a private address; list the address itself in EGRESS_ALLOW to allow that`)
+  if (!good) {
+    deps.refusals.note(runId, `${host}:${port} at its private address ${addresses[0] ?? ''}`)
+    throw new FactoryError('forbidden', `${host} resolves to a private address; list the address itself in EGRESS_ALLOW to allow that`)
+  }
   return good
 }
 

@@ -21,6 +21,7 @@ const ADVICE = {
   bad_factory_yml: 'Mend `.factory.yml` on the base branch as said above.',
   setup_failed: 'The setup commands fail in a fresh checkout: mend them, or name the right ones under `setup` in `.factory.yml`.',
   push_refused: 'The work could not be pushed: check branch rules and the token’s right *Contents: read and write*.',
+  egress_refused: 'Whoever runs the factory must add these hosts to `EGRESS_ALLOW`.',
   image_unusable: 'Check `image` in `.factory.yml`: it must be a glibc image with git that the engine can pull.',
   start_failed: 'The worker could not be started: `factory doctor` says what is missing on the machine.',
   worker_exited: 'The worker ended without a word, often for lack of memory.',

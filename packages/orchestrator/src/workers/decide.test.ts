@@ -36,7 +36,7 @@ describe('what follows the end of a run', () => {
   })
 
   test('what a person must mend is not retried', () => {
-    for (const code of ['repository_not_found', 'repository_forbidden', 'bad_factory_yml', 'image_unusable'] as const) {
+    for (const code of ['repository_not_found', 'repository_forbidden', 'bad_factory_yml', 'image_unusable', 'egress_refused'] as const) {
       expect(decide(item(), run(), ending('failed', code))).toEqual({ to: 'fail', code, message: `because ${code}` })
     }
   })

@@ -36,6 +36,7 @@ const PERMANENT: readonly OutcomeCode[] = [
   'repository_empty',
   'bad_factory_yml',
   'image_unusable',
+  'egress_refused',
   'push_refused',
 ]
 /** Our side's fault, not the work's: counted apart from attempts. */

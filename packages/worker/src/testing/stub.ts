@@ -1,4 +1,4 @@
-import { Assignment, AuthorizeRequest, CompleteRequest, FailRequest, HeartbeatRequest, HTTP_STATUS, PauseRequest, RegisterRequest, StuckRequest, zodDetails, type ErrorCode, type RunGrant } from '@factory/shared'
+import { Assignment, AuthorizeRequest, CompleteRequest, FailRequest, HeartbeatRequest, HTTP_STATUS, PauseRequest, RegisterRequest, StuckRequest, zodDetails, type EgressRefusals, type ErrorCode, type RunGrant } from '@factory/shared'
 
 type Said = { heartbeats: HeartbeatRequest[]; endings: { call: string; body: CompleteRequest | FailRequest | StuckRequest | PauseRequest }[]; registers: number; refused: string[] }
 
@@ -10,6 +10,8 @@ export type Stub = {
   /** The next calls (not register) get this error. */
   refuse: ErrorCode | null
   command: 'continue' | 'cancel'
+  /** What the gateway has refused to the run. */
+  egressRefused: string[]
   /** Resolves at the first call for which this is true; looked at after each call. */
   until(condition: (said: Said) => boolean): Promise<void>
   stop(): Promise<void>
@@ -23,7 +25,7 @@ export function startStub(assignment: () => Assignment, token: string, git: (req
   const said: Said = { heartbeats: [], endings: [], registers: 0, refused: [] }
   const waiting = new Set<() => void>()
   const fail = (code: ErrorCode, message: string = code) => Response.json({ error: { code, message, details: [] } }, { status: HTTP_STATUS[code] })
-  const stub: Omit<Stub, 'url' | 'until' | 'stop'> = { said, away: false, refuse: null, command: 'continue' }
+  const stub: Omit<Stub, 'url' | 'until' | 'stop'> = { said, away: false, refuse: null, command: 'continue', egressRefused: [] }
 
   async function answer(request: Request, name: string): Promise<Response> {
     if (stub.away) return fail('unavailable')
@@ -70,6 +72,7 @@ export function startStub(assignment: () => Assignment, token: string, git: (req
         url.pathname = url.pathname.slice('/git'.length)
         return git(new Request(url, request))
       }
+      if (url.pathname === '/egress/refused') return request.headers.get('authorization') === `Bearer ${token}` ? Response.json({ refused: stub.egressRefused } satisfies EgressRefusals) : fail('unauthorized')
       if (url.pathname === '/internal/authorize') return authorize(await request.json())
       const response = await answer(request, url.pathname.split('/').at(-1) ?? '')
       for (const look of waiting) look()

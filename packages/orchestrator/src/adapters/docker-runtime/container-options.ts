@@ -34,6 +34,18 @@ export function workerEnv(spec: WorkerSpec, options: DockerRuntimeOptions, image
 }
 
 /**
+ * NoCopy: the engine would hand what an image has at that place, and its owner, to the volume. A
+ * repository's image could so close the gateway's socket to everybody.
+ */
+const volume = (source: string, target: string, readOnly: boolean) => ({
+  Type: 'volume' as const,
+  Source: source,
+  Target: target,
+  ReadOnly: readOnly,
+  VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: 'local', Options: {} } },
+})
+
+/**
  * The container of one worker. It has no network stack at all: the gateway's socket is its one door.
  * Everything writable is in memory or in the repository's cache volume.
  */
@@ -73,9 +85,9 @@ export function containerOptions(spec: WorkerSpec, options: DockerRuntimeOptions
         [PATHS.home]: `exec,uid=${WORKER_UID},gid=${WORKER_UID},mode=0700`,
       },
       Mounts: [
-        { Type: 'volume', Source: toolsVolume, Target: PATHS.tools, ReadOnly: true },
-        { Type: 'volume', Source: cacheVolume(options.instance, spec.cache), Target: PATHS.cache, ReadOnly: false },
-        { Type: socket.startsWith('/') ? 'bind' : 'volume', Source: socket, Target: PATHS.socketDir, ReadOnly: true },
+        volume(toolsVolume, PATHS.tools, true),
+        volume(cacheVolume(options.instance, spec.cache), PATHS.cache, false),
+        socket.startsWith('/') ? { Type: 'bind', Source: socket, Target: PATHS.socketDir, ReadOnly: true } : volume(socket, PATHS.socketDir, true),
         ...(options.workerCaFile ? [{ Type: 'bind' as const, Source: options.workerCaFile, Target: PATHS.ca, ReadOnly: true }] : []),
       ],
     },

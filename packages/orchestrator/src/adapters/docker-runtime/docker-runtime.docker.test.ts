@@ -110,6 +110,31 @@ describeWith(['docker', 'worker-image'], 'workers in Docker', () => {
     expect(exitCode).toBe(0)
   })
 
+  test('an image with places of its own where ours are mounted changes nothing for other workers', async () => {
+    const docker = new Docker()
+    const volume = 'factory-test-socket-volume'
+    const places = '/run/factory /cache /opt/factory'
+    const maker = await docker.createContainer({
+      Image: 'debian:bookworm-slim',
+      Entrypoint: ['/bin/sh', '-c', `mkdir -p ${places} && touch /run/factory/gateway.sock && chown -R 4242 ${places} && chmod 700 ${places}`],
+    })
+    await maker.start()
+    await maker.wait()
+    await maker.commit({ repo: 'factory-test-own-places', tag: 'latest' })
+    await maker.remove()
+    try {
+      const look = `stat -c '%n %u %a' ${places}; ls /run/factory`
+      const { output: before } = await runOnce(look, {}, { workerSocketSource: volume })
+      await runOnce('exit 0', { image: 'factory-test-own-places:latest' }, { workerSocketSource: volume })
+      expect((await runOnce(look, {}, { workerSocketSource: volume })).output).toBe(before)
+      expect(before).toContain('/cache 10001 755\n')
+      expect(before).not.toContain('gateway.sock')
+    } finally {
+      await docker.getImage('factory-test-own-places:latest').remove()
+      await docker.getVolume(volume).remove()
+    }
+  })
+
   test('a program that is not there ends with 127, as the init process reports it', async () => {
     expect(await runOnce('', {}, { command: ['/opt/factory/bin/nothing-here'] })).toMatchObject({ exitCode: 127 })
   })
