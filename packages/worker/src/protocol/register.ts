@@ -1,6 +1,5 @@
 import type { Client } from '@factory/orchestrator/client'
-import type { Assignment, RegisterRequest } from '@factory/shared'
-import type { Logger } from '@factory/shared'
+import type { Assignment, Logger, RegisterRequest } from '@factory/shared'
 import { Halted, type Switch } from '../halt.ts'
 import { retryDelay } from './lease.ts'
 import { readRefusal } from './session.ts'
