@@ -1,6 +1,5 @@
-import { FactoryEvent, readEventStream } from '@factory/shared'
+import { FactoryEvent, pause, readEventStream } from '@factory/shared'
 import type { Context } from './context.ts'
-import { pause } from './poll.ts'
 
 const MAX_PAUSE_MS = 30_000
 /** A stream that says nothing for so long may be dead without anybody having noticed. */

@@ -1,5 +1,5 @@
 import { explainGithubError } from '@factory/github'
-import { FactoryError, type WorkSummary } from '@factory/shared'
+import { FactoryError, pause, type WorkSummary } from '@factory/shared'
 import type { Context } from './context.ts'
 import { sourceId, type Issue } from './issues/issue.ts'
 import { reconcile } from './reconcile.ts'
@@ -112,18 +112,4 @@ function isGeneral(error: unknown): boolean {
 function explain(error: unknown, now: Date): { code: string; message: string; retryAt?: Date } {
   if (error instanceof FactoryError) return { code: error.code, message: `orchestrator: ${error.message}` }
   return explainGithubError(error, now)
-}
-
-/** Ends early when the signal does. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    signal.addEventListener('abort', end)
-  })
 }

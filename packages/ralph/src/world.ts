@@ -16,16 +16,3 @@ export type World = {
   /** Aborted with reason SIGINT or SIGTERM when the run is to stop. */
   signal: AbortSignal
 }
-
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-  })
-}

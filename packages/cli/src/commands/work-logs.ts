@@ -1,7 +1,7 @@
 import type { Client } from '@factory/orchestrator/client'
-import { FactoryError, isLiveRun, isTerminalWork, type LogLine, type Run, type WorkDetail } from '@factory/shared'
+import { FactoryError, isLiveRun, isTerminalWork, pause, type LogLine, type Run, type WorkDetail } from '@factory/shared'
 import { readId, text } from '../arguments.ts'
-import type { Command, Context } from '../command.ts'
+import type { Command } from '../command.ts'
 import { visible } from '../terminal/visible.ts'
 
 const PAGE = 1_000
@@ -39,7 +39,7 @@ export const command: Command = {
         const silent = [...read.values()].every((next) => next === 0)
         return { json: { item: id, lines }, ...(silent ? { text: 'Nothing was said yet.' } : {}) }
       }
-      await pause(io)
+      await pause(ASK_AGAIN_MS, io.signal)
     }
   },
 }
@@ -64,17 +64,4 @@ async function readOn(client: Client, run: Run, from: number, say: (run: Run, li
     after = page.next
     if (page.lines.length < PAGE) return after
   }
-}
-
-function pause(io: Context['io']): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      io.signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ASK_AGAIN_MS)
-    io.signal.addEventListener('abort', done)
-    if (io.signal.aborted) done()
-  })
 }

@@ -1,3 +1,4 @@
+import { pause } from '@factory/shared'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { ALL_LISTS, operationsFor } from './apply.ts'
@@ -19,7 +20,7 @@ export function useLive(token: string, onRefused: () => void): Connection {
       fetch: (url, init) => fetch(url, init),
       now: Date.now,
       random: Math.random,
-      wait,
+      wait: pause,
       onEvent: (event) => {
         for (const operation of operationsFor(event)) interpret(operation, new Date().toISOString())
       },
@@ -37,17 +38,4 @@ export function useLive(token: string, onRefused: () => void): Connection {
     return () => ending.abort()
   }, [token, queryClient, onRefused])
   return connection
-}
-
-function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const timer = setTimeout(done, ms)
-    function done() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-  })
 }

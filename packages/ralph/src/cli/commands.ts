@@ -1,4 +1,4 @@
-import { adviseSpec, checkSpec, ConfigError, NO_USAGE, parseSpec, RALPH_EXIT, type RalphExit } from '@factory/shared'
+import { adviseSpec, checkSpec, ConfigError, NO_USAGE, parseSpec, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
@@ -13,7 +13,7 @@ import { Ended } from '../outcome.ts'
 import { hideFiles, openPlace } from '../place.ts'
 import { readStatus, sayStatus } from '../status.ts'
 import { runVerify } from '../verify-run.ts'
-import { sleep, type World } from '../world.ts'
+import type { World } from '../world.ts'
 import { executeCommand } from './execute-command.ts'
 import { helpText, readCommand, UsageError, type Flags, type Given } from './flags.ts'
 import type { Io } from './io.ts'
@@ -160,7 +160,7 @@ function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: Abo
   const environment = environmentOf(io)
   const found = findClaude({ flag: claude === null ? null : resolve(io.cwd, claude), env: environment.claudeBin, path: environment.path })
   if ('problem' in found) throw new Ended(RALPH_EXIT.usage, found.problem)
-  return { agent: claudeAgent({ bin: found.bin, env: environment.agent }), emit, path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep, signal }
+  return { agent: claudeAgent({ bin: found.bin, env: environment.agent }), emit, path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep: pause, signal }
 }
 
 function environmentOf(io: Io): RalphEnvironment {

@@ -1,3 +1,4 @@
+import { pause } from '@factory/shared'
 import { choose, startMemory } from './choose.ts'
 import { MessagesRequest, readConversation, type Conversation } from './conversation.ts'
 import { toEvents, toMessage, type Event } from './events.ts'
@@ -122,17 +123,4 @@ function streamed(events: readonly Event[], rule: Pick<Rule, 'pace'>, cut: numbe
     },
   })
   return new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' } })
-}
-
-/** Ends early when the caller has gone. */
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      done()
-    }
-    const timer = setTimeout(end, milliseconds)
-    signal.addEventListener('abort', end)
-  })
 }

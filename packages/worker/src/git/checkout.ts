@@ -1,5 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises'
-import type { Assignment, Logger } from '@factory/shared'
+import { pause, type Assignment, type Logger } from '@factory/shared'
 import { RunFailure } from '../ending.ts'
 import type { Switch } from '../halt.ts'
 import type { Git } from './git.ts'
@@ -98,17 +98,4 @@ async function explain(git: Git, assignment: Assignment, problem: Problem): Prom
     if (assignment.baseBranch) return new RunFailure('repository_not_found', `${assignment.repo} has no branch ${assignment.baseBranch}`)
   }
   return new RunFailure(problem.code, problem.message)
-}
-
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-  })
 }

@@ -1,6 +1,5 @@
-import type { Logger } from '@factory/shared'
+import { pause, type Logger } from '@factory/shared'
 import type { Switch } from '../halt.ts'
-import { pause } from './checkout.ts'
 import type { Git } from './git.ts'
 
 /** Pushes commits to the run's own ref, one at a time; of those that wait only the newest counts. */

@@ -1,5 +1,5 @@
 import type { Client } from '@factory/orchestrator/client'
-import type { Assignment, Logger, RegisterRequest } from '@factory/shared'
+import { pause, type Assignment, type Logger, type RegisterRequest } from '@factory/shared'
 import { Halted, type Switch } from '../halt.ts'
 import { retryDelay } from './lease.ts'
 import { readRefusal } from './session.ts'
@@ -22,12 +22,6 @@ export async function register(options: { client: Client; body: RegisterRequest;
       if (verdict !== 'away') throw new Halted({ kind: 'fenced', reason })
       if (now() - started > (options.patienceMs ?? PATIENCE_MS)) throw new Halted({ kind: 'fenced', reason: `nobody took the registration: ${reason}` })
     }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, retryDelay(failures, 5))
-      stop.signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      }, { once: true })
-    })
+    await pause(retryDelay(failures, 5), stop.signal)
   }
 }

@@ -1,5 +1,5 @@
 import type { Answer, Client } from '@factory/orchestrator/client'
-import { FactoryError, type CompleteRequest, type FailRequest, type HeartbeatRequest, type Logger, type PauseRequest, type RalphEvent, RunProgress, type StuckRequest, type Usage, type WorkEnvironment } from '@factory/shared'
+import { FactoryError, pause, type CompleteRequest, type FailRequest, type HeartbeatRequest, type Logger, type PauseRequest, type RalphEvent, RunProgress, type StuckRequest, type Usage, type WorkEnvironment } from '@factory/shared'
 import type { Ending } from '../ending.ts'
 import type { Switch } from '../halt.ts'
 import { leaseEnded, retryDelay } from './lease.ts'
@@ -123,13 +123,7 @@ export function openSession(options: SessionOptions): Session {
         }
         if (verdict === 'unreadable') throw error
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, retryDelay(failed + 1, options.heartbeatSeconds))
-        stop.fence.addEventListener('abort', () => {
-          clearTimeout(timer)
-          resolve()
-        }, { once: true })
-      })
+      await pause(retryDelay(failed + 1, options.heartbeatSeconds), stop.fence)
     }
   }
 
