@@ -274,6 +274,21 @@ describeWith(['postgres'], 'publishing', () => {
     expect(ctx.forge.pulls).toHaveLength(1)
   })
 
+  test('what nobody foresaw is tried again with back-off and given up with its words, not every second for ever', async () => {
+    const item = await verified()
+    let calls = 0
+    ctx.forge.findPulls = () => {
+      calls++
+      return Promise.reject(new TypeError('undefined is not an object'))
+    }
+    for (let round = 0; round < 20; round++) {
+      await settleDown(ctx)
+      ctx.clock.advance(600)
+    }
+    expect(calls).toBe(8)
+    expect(await getItem(ctx, item.id)).toMatchObject({ status: 'failed', failure: { code: 'unknown' } })
+  })
+
   test('a refusal that repeating cannot mend fails the item with what is missing; a retry takes up there', async () => {
     const item = await verified()
     ctx.forge.faults.push({ how: 'refuse', call: 'createPull', error: new ForgeError('repository_forbidden', 'the token lacks pull_requests: write') })

@@ -83,6 +83,19 @@ describeWith(['postgres'], 'starting a worker', () => {
     expect(await getItem(ctx, item.id)).toMatchObject({ status: 'queued', attempts: 0, waiting: { code: 'file_conflict' } })
   })
 
+  test('a lock table that is away when the worker reports: it is told to ask again, and goes on once the table answers', async () => {
+    await ask({ spec: FILES_SPEC })
+    await settleDown(ctx)
+    const run = await liveRun(ctx)
+    const acquire = ctx.locks.acquire
+    ctx.locks.acquire = () => Promise.reject(new Error('no Redis'))
+    // no FactoryError: over HTTP it is `internal`, which a worker takes for "away"
+    await expect(registerRun(ctx, ref(run), { versions: {} })).rejects.toThrow('no Redis')
+    ctx.locks.acquire = acquire
+    expect((await registerRun(ctx, ref(run), { versions: {} })).run.id).toBe(run.id)
+    expect(await ctx.locks.list('acme/app')).toMatchObject([{ runId: run.id }])
+  })
+
   test('locks that the table lost are taken again by the next heartbeat, and given back at the end', async () => {
     await ask({ spec: FILES_SPEC })
     await settleDown(ctx)
@@ -95,6 +108,23 @@ describeWith(['postgres'], 'starting a worker', () => {
     await completeRun(ctx, ref(run), { ...NOTHING, headSha: HEAD, baseSha: BASE })
     expect(await ctx.locks.list('acme/app')).toEqual([])
     expect(await ctx.db.sql`select 1 from file_locks`).toHaveLength(0)
+  })
+
+  test('locks of an ended run that could not be given back are given back once the table answers again', async () => {
+    const { item } = await ask({ spec: FILES_SPEC })
+    await settleDown(ctx)
+    const run = await liveRun(ctx)
+    await registerRun(ctx, ref(run), { versions: {} })
+    const release = ctx.locks.release
+    ctx.locks.release = () => Promise.reject(new Error('no Redis'))
+    expect(await completeRun(ctx, ref(run), { ...NOTHING, headSha: HEAD, baseSha: BASE })).toEqual({ runStatus: 'succeeded', itemStatus: 'verifying' })
+    await settleDown(ctx)
+    expect(await ctx.locks.list('acme/app')).toHaveLength(1)
+    ctx.locks.release = release
+    await settleDown(ctx)
+    expect(await ctx.locks.list('acme/app')).toEqual([])
+    expect(await ctx.db.sql`select 1 from file_locks`).toHaveLength(0)
+    expect((await getItem(ctx, item.id)).status).toBe('verifying')
   })
 
   test('the loop outlives a database that does not answer, and works on when it is back', async () => {

@@ -26,8 +26,8 @@ export async function publishPullRequest(ctx: Needs, effect: EffectRow): Promise
   try {
     await finish(ctx, effect, await openPull(ctx, item, payload))
   } catch (error) {
-    if (!(error instanceof ForgeError)) throw error
-    await noteFailure(ctx, effect, error)
+    // anything unforeseen is tried again with back-off and then given up with its words, like the forge's own failures
+    await noteFailure(ctx, effect, error instanceof ForgeError ? error : new ForgeError('unknown', error instanceof Error ? error.message : String(error), { cause: error }))
   }
 }
 

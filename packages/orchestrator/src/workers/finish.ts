@@ -1,5 +1,6 @@
 import { redactText } from '@factory/shared'
 import type { Context } from '../context.ts'
+import { releaseRunLocks } from '../locks/release-run.ts'
 import { loadRun, setCleaned } from './store.ts'
 import { settleRun } from './settle.ts'
 
@@ -21,13 +22,21 @@ export async function endRun(ctx: Context, end: { runId: number; worker: string;
   if (settled.changed) ctx.log.info({ runId: end.runId, itemId: run.item_id, as: end.as, reason: end.reason }, 'run ended from outside')
 }
 
-/** Removes what a worker left on the engine. A worker of an ended run that still runs is stopped first. */
+/**
+ * Removes what a worker left: on the engine, and locks that could not be given back when it ended. A
+ * worker of an ended run that still runs is stopped first. Tried again by every tick until all is gone.
+ */
 export async function cleanWorker(ctx: Context, clean: { runId: number | null; worker: string; alive: boolean; reason: string }): Promise<void> {
   await ctx.runtime.stop(clean.worker, { graceSeconds: clean.alive ? GRACE_SECONDS : 0 })
-  const logTail = clean.runId === null ? '' : await lastWords(ctx, clean.worker)
+  const run = clean.runId === null ? null : await loadRun(ctx.db.sql, clean.runId)
+  const logTail = run === null ? '' : await lastWords(ctx, clean.worker)
   await ctx.runtime.remove(clean.worker)
-  if (clean.runId !== null) await setCleaned(ctx.db.sql, clean.runId, logTail, ctx.clock.now())
-  else ctx.log.warn({ worker: clean.worker, reason: clean.reason }, 'removed a worker that belongs to no run')
+  if (run === null) {
+    ctx.log.warn({ worker: clean.worker, reason: clean.reason }, 'removed a worker that belongs to no run')
+    return
+  }
+  await releaseRunLocks(ctx, { repo: run.repo, runId: run.id, itemId: run.item_id })
+  await setCleaned(ctx.db.sql, run.id, logTail, ctx.clock.now())
 }
 
 /** A worker writes what the agent makes it write: nothing that looks like a credential is kept. */

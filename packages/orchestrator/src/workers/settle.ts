@@ -71,7 +71,9 @@ export async function settleRun(ctx: Context, run: { id: number; itemId: number 
   })
   if (settled.changed) {
     ctx.metrics.runFinished({ kind: settled.kind, status: settled.runStatus, seconds: settled.seconds })
-    await releaseRunLocks(ctx, { repo: settled.repo, runId: run.id, itemId: run.itemId })
+    await releaseRunLocks(ctx, { repo: settled.repo, runId: run.id, itemId: run.itemId }).catch((error: unknown) =>
+      ctx.log.warn({ err: error, runId: run.id }, 'locks were not given back; cleaning up after the run tries again'),
+    )
     if (settlement.learnings && settlement.learnings.length > 0) await backfillEmbeddings(ctx)
   }
   return { changed: settled.changed, runStatus: settled.runStatus, itemStatus: settled.itemStatus }
