@@ -8,7 +8,6 @@ export const FACTORY_EVENT_TYPES = [
   'work.created',
   'work.edited',
   'work.status', // data: {from, to, reason}
-  'work.priority',
   'work.environment', // data: WorkEnvironment
   'run.admitted', // data: {kind, token, attempt, reason}
   'run.registered',
@@ -24,7 +23,6 @@ export const FACTORY_EVENT_TYPES = [
   'effect.failed',
   'learning.saved',
   'account.paused',
-  'account.resumed',
 ] as const
 export const FactoryEventType = z.enum(FACTORY_EVENT_TYPES)
 export type FactoryEventType = z.infer<typeof FactoryEventType>

@@ -33,7 +33,6 @@ export const OUTCOME_CODES = [
   'verify_failed', // the clean room said no
   'stuck', // Ralph exit 10
   'limit_reached', // Ralph exit 11: iterations, time or cost of this run
-  'budget_exhausted', // the day's iterations ran out under the run
   'usage_limit', // the account's window is used up; `until` says when it opens
   'auth', // the model refused the credential, or billing
   'bad_spec', // Ralph exit 14

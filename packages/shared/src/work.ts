@@ -58,7 +58,6 @@ export const WAIT_CODES = [
   'usage_limit',
   'retry_backoff',
   'file_conflict',
-  'repository_slot',
   'engine_unavailable',
 ] as const
 export const Waiting = z.object({

@@ -44,14 +44,12 @@ export function describeEvent(event: FactoryEvent): string | null {
     case 'account.paused':
       return `paused until ${text(event, 'until')}: ${text(event, 'reason')}`
     case 'work.edited':
-    case 'work.priority':
     case 'run.iteration':
     case 'run.verified':
     case 'lock.acquired':
     case 'lock.denied':
     case 'lock.released':
     case 'effect.recorded':
-    case 'account.resumed':
       return null
     default:
       return event.type satisfies never

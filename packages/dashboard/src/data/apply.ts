@@ -12,9 +12,8 @@ const LISTS = { status: ['status'], queue: ['queue'], workers: ['workers'], rece
 /** Which lists each kind of event can change. The item it is about is always one of them. */
 const TOUCHES = {
   'work.created': ['status', 'queue', 'people'],
-  'work.edited': ['queue', 'workers', 'people'],
+  'work.edited': ['status', 'queue', 'workers', 'people'],
   'work.status': ['status', 'queue', 'workers', 'recent', 'people'],
-  'work.priority': ['status', 'queue'],
   'work.environment': [],
   'run.admitted': ['status', 'queue', 'workers'],
   'run.registered': ['workers'],
@@ -30,7 +29,6 @@ const TOUCHES = {
   'effect.failed': ['recent', 'status'],
   'learning.saved': [],
   'account.paused': ['status', 'queue'],
-  'account.resumed': ['status', 'queue'],
 } as const satisfies Record<FactoryEvent['type'], readonly (keyof typeof LISTS)[]>
 
 /** Everything, after a gap in the stream: a server that forgot our last id replays nothing. */

@@ -44,7 +44,6 @@ export const WAIT_WORD = {
   usage_limit: 'Waits for the usage limit of the model account',
   retry_backoff: 'Waits before the next attempt',
   file_conflict: 'Waits for files that another run holds',
-  repository_slot: 'Waits for another run in the same repository',
   engine_unavailable: 'The container engine does not answer',
 } as const satisfies Record<Waiting['code'], string>
 
@@ -52,7 +51,6 @@ const EVENT_WORD = {
   'work.created': 'Asked for',
   'work.edited': 'Edited',
   'work.status': 'State',
-  'work.priority': 'Priority',
   'work.environment': 'Setup and checks found',
   'run.admitted': 'Run admitted',
   'run.registered': 'Worker reported in',
@@ -68,7 +66,6 @@ const EVENT_WORD = {
   'effect.failed': 'Could not be done outside',
   'learning.saved': 'Learning saved',
   'account.paused': 'Account paused',
-  'account.resumed': 'Account resumed',
 } as const satisfies Record<FactoryEvent['type'], string>
 
 /** An event as one line: what happened, then its own facts. Facts are data from elsewhere and only ever text. */

@@ -7,7 +7,6 @@ const ADVICE = {
   verify_failed: 'Look at the checks above. If the task is right, say more precisely in the issue what must hold.',
   stuck: 'The task may be too large or unclear: split it, or write the missing knowledge into the issue.',
   limit_reached: 'Split the task, or raise the limits of this repository in `.factory.yml` or of the factory.',
-  budget_exhausted: 'The day’s budget is used up. It begins anew at 00:00 UTC; or raise `DAILY_BUDGET`.',
   usage_limit: 'The account’s usage limit is reached; it opens again by itself.',
   auth: 'The model refused the factory’s credential or its billing: check `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`.',
   bad_spec: 'Write the tasks as a checklist (`- [ ] …`) that says what must be true at the end.',

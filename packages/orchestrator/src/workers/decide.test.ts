@@ -75,7 +75,7 @@ describe('what follows the end of a run', () => {
     fc.assert(
       fc.property(fc.constantFrom<Ending['status']>('failed', 'lost'), fc.constantFrom(...OUTCOME_CODES), anyKind, (status, code, kind) => {
         const next = decide(item({ attempts: 2, losses: 10 }), run(kind), ending(status, code))
-        const waits = ['usage_limit', 'auth', 'budget_exhausted', 'lock_conflict'].includes(code)
+        const waits = ['usage_limit', 'auth', 'lock_conflict'].includes(code)
         expect(next.to === 'fail' || (waits && next.to === 'again' && next.notBefore !== null)).toBe(true)
       }),
     )

@@ -85,8 +85,6 @@ export function decideNext(item: ItemFacts, run: RunFacts, ending: Ending, polic
     case 'usage_limit':
     case 'auth':
       return { to: 'again', counts: 'no', notBefore: until(outcome, later(600)), waitCode: 'usage_limit', reason: outcome.message }
-    case 'budget_exhausted':
-      return { to: 'again', counts: 'no', notBefore: nextUtcDay(now), waitCode: 'daily_budget', reason: outcome.message }
     case 'limit_reached':
       // Admission gave it fewer iterations than a run may have: the day's budget was short, not the work.
       return run.iterationsGranted < run.maxIterations
