@@ -193,7 +193,7 @@ describeWith(['postgres'], 'the life of a work item', () => {
     const { item } = await ask()
     const run = await building()
     const usage = { iterations: 2, inputTokens: 10, outputTokens: 5, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0.25 }
-    const event = { v: 1 as const, seq: 1, ts: new Date().toISOString(), run: 'r', event: 'iteration.finished' as const, iteration: 1, durationMs: 5, isError: false, commit: null, tree: null, usage, text: null }
+    const event = { v: 1 as const, seq: 1, ts: new Date().toISOString(), run: 'r', event: 'iteration.finished' as const, iteration: 1, durationMs: 5, isError: false, endedBy: null, commit: null, tree: null, usage, text: null }
     for (let times = 0; times < 3; times++) await heartbeat(ctx, ref(run), { events: [event], usage })
     const { item: after, events } = await getWork(ctx, item.id)
     expect(after.usage).toMatchObject({ iterations: 2, costUsd: 0.25, inputTokens: 10 })

@@ -39,7 +39,7 @@ export async function checkCompletion(session: Session): Promise<VerifyReport> {
   state.evidence = [evidenceOf(report)]
   if (task) {
     await setSpec(session, tickTasks(state.spec, [task.id], false))
-    emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason })
+    emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason, rule: report.findings.find((finding) => finding.blocking)?.rule ?? 'checks' })
   }
   await save(session)
   return report

@@ -46,14 +46,14 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
     const left = options.maxMinutes * 60_000 - (world.now() - began)
     if (options.maxCostUsd - usage.costUsd < LEAST_COST_USD || left <= 0) break
     const started = world.now()
-    world.emit({ event: 'iteration.started', iteration, task: null, kind: 'draft' })
+    world.emit({ event: 'iteration.started', iteration, task: null, kind: 'draft', promptTokens: null })
     const prompt = draftPrompt({ request: options.request, specFile: place.specName, problems, previous: options.previous, guidance })
-    const done = await execute(world, { iteration, dir: place.dir, prompt, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS })
+    const done = await execute(world, { iteration, dir: place.dir, prompt, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS, beforeEdit: null })
     const used = { ...done.usage, iterations: done.end ? 0 : 1 }
     usage = addUsage(usage, used)
     await restore(place, before)
     if (done.end) return end(done.end)
-    world.emit({ event: 'iteration.finished', iteration, durationMs: world.now() - started, isError: done.result.verdict.kind !== 'worked', commit: null, tree: null, usage: used, text: done.result.text?.slice(0, 4000) ?? null })
+    world.emit({ event: 'iteration.finished', iteration, durationMs: world.now() - started, isError: done.result.verdict.kind !== 'worked', endedBy: done.result.endedBy, commit: null, tree: null, usage: used, text: done.result.text?.slice(0, 4000) ?? null })
 
     const text = await readFile(place.spec, 'utf8').catch(() => '')
     const question = (await readFile(files.question, 'utf8').catch(() => '')).trim().slice(0, 10_000)

@@ -14,7 +14,7 @@ export async function iterate(session: Session, task: SpecTask): Promise<Outcome
   const { state, options, place, world } = session
   const iteration = state.iterations.length + 1
   const began = world.now()
-  emit(session, { event: 'iteration.started', iteration, task: { id: task.id, text: task.text }, kind: 'work' })
+  emit(session, { event: 'iteration.started', iteration, task: { id: task.id, text: task.text }, kind: 'work', promptTokens: null })
   const prompt = buildPrompt({
     spec: specOf(session),
     task,
@@ -34,6 +34,7 @@ export async function iterate(session: Session, task: SpecTask): Promise<Outcome
     costLeftUsd: options.bounds.maxCostUsd - state.usage.costUsd,
     limitMs: Math.max(1000, Math.min(options.iterationMs, options.bounds.maxMinutes * 60_000 - elapsedMs(session))),
     tools: null,
+    beforeEdit: null,
   })
   return settle(session, { task, iteration, began, done })
 }
@@ -56,7 +57,7 @@ async function settle(session: Session, { task, iteration, began, done }: Ran): 
   await setSpec(session, boxes.markdown)
 
   if (counted) {
-    emit(session, { event: 'iteration.finished', iteration, durationMs: session.world.now() - began, isError: done.result.verdict.kind !== 'worked', commit: kept.commit, tree: kept.tree, usage, text: done.result.text?.slice(0, 4000) ?? null })
+    emit(session, { event: 'iteration.finished', iteration, durationMs: session.world.now() - began, isError: done.result.verdict.kind !== 'worked', endedBy: done.result.endedBy, commit: kept.commit, tree: kept.tree, usage, text: done.result.text?.slice(0, 4000) ?? null })
     state.iterations.push({ task: task.id, newTree, progress: false, failure: null })
   }
   await recordLearnings(session)
@@ -82,11 +83,11 @@ async function acceptTicks(session: Session, ticked: SpecTask[], { changed, coun
   }
   if (refusal !== null) {
     await setSpec(session, tickTasks(state.spec, ticked.map((task) => task.id), false))
-    for (const task of ticked) emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: refusal })
+    for (const task of ticked) emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: refusal, rule: 'no_change' })
     state.evidence = [`The task was said to be done, but ${refusal}`]
     return
   }
-  for (const task of ticked) emit(session, { event: 'task.completed', task: { id: task.id, text: task.text } })
+  for (const task of ticked) emit(session, { event: 'task.completed', task: { id: task.id, text: task.text }, verified: true })
   state.lastTicked = ticked.at(-1)?.id ?? state.lastTicked
   state.evidence = []
   if (last) last.progress = true

@@ -39,6 +39,10 @@ const envelope = {
 const event = <Name extends string, Shape extends z.ZodRawShape>(name: Name, shape: Shape) =>
   z.object({ ...envelope, event: z.literal(name), ...shape })
 
+/** Why Ralph ended an execution of the agent that would have gone on. */
+export const EndedBy = z.enum(['silence', 'time', 'same_call'])
+export type EndedBy = z.infer<typeof EndedBy>
+
 const taskRef = { id: z.string(), text: z.string() }
 
 export const RalphEvent = z.discriminatedUnion('event', [
@@ -51,11 +55,19 @@ export const RalphEvent = z.discriminatedUnion('event', [
     maxIterations: z.number().int(),
     resumed: z.boolean(),
   }),
-  event('iteration.started', { iteration: z.number().int(), task: z.object(taskRef).nullable(), kind: z.enum(['work', 'diagnosis', 'draft']) }),
+  event('iteration.started', {
+    iteration: z.number().int(),
+    task: z.object(taskRef).nullable(),
+    kind: z.enum(['work', 'diagnosis', 'draft']),
+    /** Size of the prompt by Ralph's own estimate; null where none was made. */
+    promptTokens: z.number().int().nullable().default(null),
+  }),
   event('iteration.finished', {
     iteration: z.number().int(),
     durationMs: z.number(),
     isError: z.boolean(),
+    /** Set when Ralph ended the execution: no output, the wall clock, or the same tool call over and over. */
+    endedBy: EndedBy.nullable().default(null),
     /** Commit made of this iteration's work, or null when the tree did not change. */
     commit: z.string().nullable(),
     tree: z.string().nullable(),
@@ -73,8 +85,17 @@ export const RalphEvent = z.discriminatedUnion('event', [
     /** Set when a subagent did it. */
     parent: z.string().nullable().default(null),
   }),
-  event('task.completed', { task: z.object(taskRef) }),
-  event('task.reopened', { task: z.object(taskRef), reason: z.string() }),
+  event('task.completed', {
+    task: z.object(taskRef),
+    /** The checks, run right after it, are no worse than at base. */
+    verified: z.boolean().default(true),
+  }),
+  event('task.reopened', {
+    task: z.object(taskRef),
+    reason: z.string(),
+    /** What found it: `no_change`, `checks`, or the rule of an integrity finding. */
+    rule: z.string().nullable().default(null),
+  }),
   event('lock.denied', { path: z.string(), reason: z.string() }),
   event('lock.violation', { path: z.string(), reason: z.string() }),
   event('learning.recorded', { learning: NewLearning }),

@@ -28,12 +28,16 @@ export const IntegrityFinding = z.object({
     'test_emptied',
     'fewer_tests',
     'check_weakened',
+    'coverage_lowered',
+    'lock_violated',
     'ci_changed',
     'protected_file',
   ]),
   path: z.string().nullable(),
   message: z.string(),
   blocking: z.boolean(),
+  /** The spec asks for this very change by name: it does not block, and a person has to look at it. */
+  asked: z.boolean().default(false),
 })
 export type IntegrityFinding = z.infer<typeof IntegrityFinding>
 

@@ -17,7 +17,7 @@ const evidence: VerifyReport = {
   headSha: 'b'.repeat(40),
   base: [check('bun test', 0), check('bun run lint', 1)],
   head: [check('bun test', 0), check('bun run lint', null)],
-  findings: [{ rule: 'test_skipped', path: 'a.test.ts', message: 'a test of @ada was skipped', blocking: true }],
+  findings: [{ rule: 'test_skipped', path: 'a.test.ts', message: 'a test of @ada was skipped', blocking: true, asked: false }],
   diff: { files: 2, insertions: 10, deletions: 3 },
   passed: true,
   reason: 'all checks pass',

@@ -1,4 +1,4 @@
-import type { Usage } from '@factory/shared'
+import type { EndedBy, Usage } from '@factory/shared'
 
 /** One thing the agent did, told while it works. */
 export type Activity = {
@@ -7,6 +7,9 @@ export type Activity = {
   tool: string | null
   parent: string | null
 }
+
+/** Takes an absolute path. null: go on. Never rejects. */
+export type BeforeEdit = (path: string) => Promise<string | null>
 
 export type AgentTask = {
   dir: string
@@ -18,6 +21,12 @@ export type AgentTask = {
   limitMs: number
   /** The only tools it may use; null: all but those that reach outside. */
   tools: readonly string[] | null
+  /**
+   * Asked before the agent edits a file by its own tools; an answer other than null is the reason why
+   * not, which the agent gets to read. An implementation that cannot ask MUST NOT let the edit happen.
+   * null: nobody needs to be asked.
+   */
+  beforeEdit: BeforeEdit | null
   signal: AbortSignal
   onActivity(activity: Activity): void
 }
@@ -44,6 +53,8 @@ export type AgentResult = {
   verdict: Verdict
   /** What this execution alone used, subagents included; `iterations` is 0, the loop counts. */
   usage: Usage
+  /** Set when we ended it although it would have gone on. */
+  endedBy: EndedBy | null
   /** The agent's last words. */
   text: string | null
 }

@@ -47,7 +47,7 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
     return await watch(child, task, options, marker)
   } catch (error) {
     await sweep(marker)
-    return { verdict: { kind: 'failed', reason: `claude could not be started: ${error instanceof Error ? error.message : String(error)}` }, usage: usageOf(null), text: null }
+    return { verdict: { kind: 'failed', reason: `claude could not be started: ${error instanceof Error ? error.message : String(error)}` }, usage: usageOf(null), text: null, endedBy: null }
   } finally {
     await rm(home, { recursive: true, force: true }).catch(() => undefined)
   }
@@ -129,7 +129,7 @@ async function watch(child: Child, task: AgentTask, options: ClaudeOptions, mark
     await errors
   }
   const ending: Ending = { by, exitCode: child.exitCode, signal: child.signalCode === null ? null : String(child.signalCode), stderr: stderr.text() }
-  return { verdict: judge(state, ending), usage: usageOf(state.result), text: state.text }
+  return { verdict: judge(state, ending), usage: usageOf(state.result), text: state.text, endedBy: ending.by === 'silence' || ending.by === 'time' ? ending.by : null }
 }
 
 /** Whole lines of a byte stream; the last one need not end. A line beyond all reason is cut. */

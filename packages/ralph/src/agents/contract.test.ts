@@ -29,7 +29,7 @@ function program(script: string): string {
   return path
 }
 const RESULT = '{"type":"result","subtype":"success","is_error":false,"result":"fine","modelUsage":{"m":{"inputTokens":3,"outputTokens":2,"costUSD":0.5}}}'
-const task = (more: Partial<AgentTask> = {}): AgentTask => ({ dir: tmpdir(), prompt: 'p', rules: 'r', model: null, maxCostUsd: 1, limitMs: 20_000, tools: null, signal: new AbortController().signal, onActivity: () => undefined, ...more })
+const task = (more: Partial<AgentTask> = {}): AgentTask => ({ dir: tmpdir(), prompt: 'p', rules: 'r', model: null, maxCostUsd: 1, limitMs: 20_000, tools: null, beforeEdit: null, signal: new AbortController().signal, onActivity: () => undefined, ...more })
 const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' }
 
 /** The promises of the port that can be asked of any agent. */

@@ -13,7 +13,7 @@ export function scriptedAgent(steps: readonly Step[]): Agent & { seen: AgentTask
       const step = steps[Math.min(seen.length, steps.length - 1)]
       seen.push(task)
       const result = (await step?.(task)) ?? {}
-      const worked: AgentResult = { verdict: { kind: 'worked' }, usage: { ...NO_USAGE, inputTokens: 10, outputTokens: 5, costUsd: 0.01 }, text: 'done' }
+      const worked: AgentResult = { verdict: { kind: 'worked' }, usage: { ...NO_USAGE, inputTokens: 10, outputTokens: 5, costUsd: 0.01 }, text: 'done', endedBy: null }
       return task.signal.aborted ? { ...worked, ...result, verdict: { kind: 'aborted' } } : { ...worked, ...result }
     },
   }

@@ -25,7 +25,7 @@ async function ask(rules: Rules, options: Partial<ClaudeOptions> & { env?: Recor
   repo = await makeRepo({ 'a.txt': 'a' })
   const env = readEnvironment({ PATH, ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'made-up', IS_SANDBOX: '1' }).agent
   const agent = claudeAgent({ bin: need('claude'), ...options, env: { ...env, CLAUDE_CODE_MAX_RETRIES: '0', ...options.env } })
-  return agent.run({ dir: repo.dir, prompt: 'Go', rules: 'Be quick.', model: 'claude-sonnet-4-5', maxCostUsd: 5, limitMs: 50_000, tools: null, signal: new AbortController().signal, onActivity: () => undefined, ...task })
+  return agent.run({ dir: repo.dir, prompt: 'Go', rules: 'Be quick.', model: 'claude-sonnet-4-5', maxCostUsd: 5, limitMs: 50_000, tools: null, beforeEdit: null, signal: new AbortController().signal, onActivity: () => undefined, ...task })
 }
 
 describeWith(['claude'], 'what the real CLI says, and what it means', () => {

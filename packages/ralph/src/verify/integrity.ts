@@ -43,7 +43,7 @@ const SKIPS: readonly { files: RegExp; marks: RegExp }[] = [
 /** What the change itself says against it. Pure: facts in, findings out. */
 export function inspect(facts: ChangeFacts): IntegrityFinding[] {
   const findings: IntegrityFinding[] = []
-  const add = (rule: IntegrityFinding['rule'], path: string | null, message: string, blocking = true) => findings.push({ rule, path, message, blocking })
+  const add = (rule: IntegrityFinding['rule'], path: string | null, message: string, blocking = true) => findings.push({ rule, path, message, blocking, asked: false })
   if (!facts.onBase) add('not_on_base', null, 'the work does not stand on the base commit')
   if (facts.changes.length === 0) add('empty_diff', null, 'nothing was changed')
   for (const change of facts.changes) {

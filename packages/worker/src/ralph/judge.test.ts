@@ -72,10 +72,10 @@ describe('fold', () => {
     const usage = { ...NO_USAGE, iterations: 1, costUsd: 0.5 }
     const events: RalphEvent[] = [
       { ...at(1), event: 'run.started', mode: 'run', baseSha: null, tasks: [{ ...task, done: false }, { id: 'b', text: 'B', done: true }], verify: [], model: null, maxIterations: 5, resumed: false },
-      { ...at(2), event: 'task.completed', task },
-      { ...at(3), event: 'iteration.finished', iteration: 1, durationMs: 1, isError: false, commit: 'c1', tree: 't', usage, text: 'hi' },
-      { ...at(4), event: 'task.reopened', task, reason: 'red' },
-      { ...at(5), event: 'iteration.finished', iteration: 2, durationMs: 1, isError: true, commit: null, tree: 't', usage, text: null },
+      { ...at(2), event: 'task.completed', task, verified: true },
+      { ...at(3), event: 'iteration.finished', iteration: 1, durationMs: 1, isError: false, endedBy: null, commit: 'c1', tree: 't', usage, text: 'hi' },
+      { ...at(4), event: 'task.reopened', task, reason: 'red', rule: 'checks' },
+      { ...at(5), event: 'iteration.finished', iteration: 2, durationMs: 1, isError: true, endedBy: null, commit: null, tree: 't', usage, text: null },
     ]
     const story = events.reduce(fold, startStory(5))
     expect(story).toMatchObject({ commit: 'c1', said: ['hi'], usage: { iterations: 2, costUsd: 1 }, progress: { tasksDone: 1, tasksTotal: 2 } })
