@@ -131,7 +131,8 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
       const environment = environmentOf(io)
       const place = await openPlace({ dir: job.dir, spec: 'SPEC.md', path: environment.path })
       await hideFiles(place)
-      const options = { base: flags.base, head: flags.head, setup: flags.setup, verify: flags.verify, limitMs: flags['verify-minutes'] * MINUTE, allowUnchecked: flags['no-verify-ok'] }
+      const spec = await optional('--spec', flags.spec, io)
+      const options = { base: flags.base, head: flags.head, setup: flags.setup, verify: flags.verify, required: flags.require, spec: spec === null ? null : parseSpec(spec), limitMs: flags['verify-minutes'] * MINUTE, allowUnchecked: flags['no-verify-ok'] }
       return runVerify(options, place.git, { commandEnv: environment.command, signal, emit })
     },
   })
