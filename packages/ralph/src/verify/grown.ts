@@ -1,6 +1,6 @@
 /** What makes a command do less, or end well whatever happened. */
 const SOFT =
-  /\|\||;|(?<!&)&(?!&)|\|(?!\|)|\bexit\b|\bset \+e|\btrue\b|(?:^|\s)(?:-run|-short|-skip|--skip|--ignore\S*|--deselect|-k|-m|-t|-x|--testPathPattern\S*|--testNamePattern|--test-name-pattern|--test-skip-pattern|--grep|-g|--invert|--exclude\S*|--filter|--shard|--changed|--onlyChanged|--only\S*|--last-failed|--lf|--bail|--passWithNoTests|--pass-with-no-tests|--no-run|--collect-only|--list\S*|--dry-run|--exit-zero|-Dskip\S*|-DskipTests\S*|-Dmaven\.test\S*|-fae|-fn)(?=[\s=]|$)|--fail-never|--if-present|--no-error|continue-on-error/
+  /\|\||;|(?<!&)&(?!&)|\|(?!\|)|\bexit\b|\bset \+e|\btrue\b|(?:^|\s)(?:-run|-short|-skip|--skip|--ignore\S*|--deselect|-k|-m|-t|-x|--testPath\w*|--modulePath\w*|--testNamePattern|--test-name-pattern|--test-skip-pattern|--grep|-g|--invert|--exclude\S*|--filter|--shard|--changed|--onlyChanged|--only\S*|--last-failed|--lf|--bail|--passWithNoTests|--pass-with-no-tests|--no-run|--collect-only|--list\S*|--dry-run|--exit-zero|-Dskip\S*|-DskipTests\S*|-Dmaven\.test\S*|-fae|-fn)(?=[\s=]|$)|--fail-never|--if-present|--no-error|continue-on-error/
 
 /**
  * Whether a command surely does at least what it did: "bun test" → "tsc && bun test --coverage". Another

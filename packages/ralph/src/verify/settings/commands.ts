@@ -117,7 +117,9 @@ export function scriptsNamed(commands: readonly string[]): Set<string> {
       const shell = /^(?:ba|z|da|k)?sh$|^(?:source|\.)$/.test(nameOf(words[0] ?? ''))
       const other = /^(?:python[\d.]*|node|bun|deno|ruby|perl|tsx|ts-node)$/.test(nameOf(words[0] ?? ''))
       const path = (shell || other ? words.slice(1).find((word) => !word.startsWith('-') && word !== 'run') : words[0])?.replace(/^\.\//, '') ?? ''
-      if (shell ? path !== '' : /\//.test(path) || other) if (shell || !other || /(?:test|check|verify|lint|valid|^ci|\/ci|scripts?\/|tools?\/)/.test(path)) paths.add(path)
+      // What node or python runs may be the work itself; only one that is called a check is one.
+      const isCheck = shell ? path !== '' : other ? /[/.]/.test(path) && /(?:test|check|verify|lint|valid|^ci|\/ci|scripts?\/|tools?\/)/.test(path) : path.includes('/')
+      if (isCheck) paths.add(path)
     }
   }
   return paths
