@@ -24,7 +24,8 @@ export function inspectChange(facts: ChangeFacts): Found[] {
   const proved = provesAsMany(facts)
   const findings = [
     ...facts.changes.flatMap((change) => lookAtPath(change, facts.files)),
-    ...compareTests(facts.files, proved),
+    // What became a link or a submodule tells that itself.
+    ...compareTests(facts.files.filter((file) => file.head !== null || !facts.changes.some((change) => change.status === 'T' && change.path === file.path)), proved),
     ...facts.files.flatMap((file) => [
       ...compareScripts(file, facts.commands),
       ...compareTargets(file, facts.commands),
@@ -42,9 +43,10 @@ export function inspectChange(facts: ChangeFacts): Found[] {
 function lookAtPath(change: Change, files: readonly FileText[]): Found[] {
   const findings: Found[] = []
   const was = change.from ?? change.path
-  if (change.status === 'T' && isTestPath(change.path)) findings.push(found('test_deleted', change.path, `the test file ${change.path} became a link or a submodule`, { names: [change.path], lost: 1 }))
+  const file = files.find((one) => one.path === change.path)
+  if (change.status === 'T' && isTestPath(change.path) && !file?.head) findings.push(found('test_deleted', change.path, `the test file ${change.path} became a link or a submodule`, { names: [change.path], lost: 1 }))
   // Of a file that can be read its tests tell; one that cannot is gone with all it held.
-  const read = languageOf(was) !== null && files.some((file) => file.path === change.path && file.base !== null)
+  const read = languageOf(was) !== null && typeof file?.base === 'string'
   const away = change.status === 'D' || (change.status === 'R' && !isTestPath(change.path))
   if (away && isTestPath(was) && !read) findings.push(found('test_deleted', was, change.from ? `the test file ${was} was renamed to ${change.path}, which no runner takes for a test` : `the test file ${was} was deleted`, { names: [was], lost: 1 }))
   if (isCiPath(change.path) || isCiPath(was)) findings.push(found('ci_changed', change.path, `the CI file ${change.path} was changed`, { blocking: false, names: [change.path] }))

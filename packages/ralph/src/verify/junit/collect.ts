@@ -11,11 +11,19 @@ const MAX_BYTES = 16 * 1024 * 1024
 const MAX_ALL_BYTES = 128 * 1024 * 1024
 const PASSED_OVER = new Set(['.git', 'node_modules', '.venv', 'venv', 'site-packages', '__pycache__', '.tox', '.cargo', '.gradle', '.m2'])
 
-/** A moment on the file system's own clock: files written after it have a later change time. */
+/**
+ * A moment on the file system's own clock, which ticks every few milliseconds: whatever was there has an
+ * earlier or the same change time, whatever is written once this resolves a later one.
+ */
 export async function markTime(folder: string): Promise<number> {
   const file = join(folder, '.began')
-  await writeFile(file, '')
-  return (await stat(file)).ctimeMs
+  const touch = async (): Promise<number> => {
+    await writeFile(file, '.')
+    return (await stat(file)).ctimeMs
+  }
+  const began = await touch()
+  while ((await touch()) <= began);
+  return began
 }
 
 /**
