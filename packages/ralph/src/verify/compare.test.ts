@@ -271,8 +271,8 @@ describe('properties', () => {
     })))
   test('any text is read in bounded time and the same text is no finding', () =>
     fc.assert(fc.property(kinds, fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.array(fc.constantFrom('it(', 'test.each`', '${', '"', "'", '`', '/*', '*/', '//', '#', '{', '}', ')', '(', '\n', 'return', 'if (false) {', '#[test]', 'fn a', '@Test', 'void a(', 'def test_a(', 'func TestA(', '"""', 'expect(', 'assert', ' ', '\\', '/'), { maxLength: 60 }).map((parts) => parts.join(''))), (kind, text) => expect(rulesOf(kind, text, text)).toEqual([]))))
-  test.each(['it("a", () => {', '(', '{ return; ', "it('a', ", '`${', '/*', 'return ', '#[test]\nfn a() {', '@Test void a() {', 'func TestA(t) {\n', 'def test_a():\n '])('hostile: 100,000 times %j', (piece) => {
-    const text = piece.repeat(Math.min(100_000, Math.floor(400_000 / piece.length)))
+  test.each(['it("a", () => {', '(', '{ return; ', "it('a', ", '`${', '/*', 'return ', '#[test]\nfn a() {', '@Test void a() {', 'func TestA(t) {\n', 'def test_a():\n '])('hostile: thousands of times %j', (piece) => {
+    const text = piece.repeat(Math.floor(200_000 / piece.length))
     const began = performance.now()
     for (const kind of ['js', 'py', 'go', 'rs', 'java'] as const) rulesOf(kind, text, text)
     expect(performance.now() - began).toBeLessThan(20_000)

@@ -13,6 +13,8 @@ export type ChangeSet = Pick<ChangeFacts, 'onBase' | 'changes' | 'files' | 'pass
 const MAX_FILES = 600
 /** Bytes of one side of a file; generated files are longer, tests that people write are not. */
 const MAX_BYTES = 512 * 1024
+/** Bytes of both sides of all files. */
+const MAX_ALL_BYTES = 16 * 1024 * 1024
 /** Paths handed to git at once. */
 const CHUNK = 100
 const AT_ONCE = 4
@@ -28,8 +30,15 @@ export async function readChanges(git: Git, base: string, head: string, commands
   const entries = parseRaw(raw)
   const scripts = scriptsNamed(commands)
   const wanted = entries.filter(({ path, from }) => [path, from ?? path].some((one) => isRead(one) || scripts.has(one))).toSorted((a, b) => rank(a) - rank(b))
-  const chosen = wanted.slice(0, MAX_FILES)
-  const [before, after] = await Promise.all([sizesOf(git, base, chosen.map((entry) => entry.from ?? entry.path)), sizesOf(git, head, chosen.map((entry) => entry.path))])
+  const first = wanted.slice(0, MAX_FILES)
+  const [before, after] = await Promise.all([sizesOf(git, base, first.map((entry) => entry.from ?? entry.path)), sizesOf(git, head, first.map((entry) => entry.path))])
+  let bytes = 0
+  const chosen = first.filter((entry) => {
+    const size = [before.get(entry.from ?? entry.path) ?? 0, after.get(entry.path) ?? 0].reduce((sum, one) => sum + (one > MAX_BYTES ? 0 : one), 0)
+    if (bytes + size > MAX_ALL_BYTES) return false
+    bytes += size
+    return true
+  })
   return {
     onBase: ancestor !== null,
     changes: entries.map(({ status, path, from }) => ({ status, path, from })),

@@ -19,8 +19,8 @@ export function isGrown(was: string, is: string): boolean {
   return false
 }
 
-/** Only flags, and further commands after &&. */
-const MORE = /^(?:\s+--?[A-Za-z][\w-]*(?:=\S+)?)*(?:\s+&&\s.*)?$/
+/** Only flags, with a number or after = with any value, and further commands after &&. */
+const MORE = /^(?:\s+--?[A-Za-z][\w-]*(?:=\S+|\s\d+)?)*(?:\s+&&\s.*)?$/
 const isMore = (rest: string): boolean => rest.trim() === '' || (MORE.test(rest) && !SOFT.test(rest))
 
 const tidy = (text: string): string => text.trim().replace(/\s+/g, ' ')

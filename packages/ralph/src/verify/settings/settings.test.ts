@@ -30,6 +30,7 @@ describe('scripts of package.json', () => {
     [{ test: 'bun test' }, { test: 'tsc && bun test' }, [], SHOWN],
     [{ test: 'bun test' }, { test: 'bun test --coverage' }, [], SHOWN],
     [{ test: 'bun test' }, { test: 'bun test && oxlint' }, [], SHOWN],
+    [{ test: 'bun test' }, { test: 'bun test --timeout 30000' }, [], SHOWN],
     [{}, { test: 'bun test', build: 'x' }, [], []],
     [{ dev: 'a' }, { dev: 'b' }, [], []],
     [{ acceptance: 'a' }, { acceptance: 'b' }, ['npm run acceptance'], WEAKENED],

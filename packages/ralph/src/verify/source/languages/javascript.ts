@@ -22,7 +22,8 @@ export const javascript: Language = {
     { match: /(?<![\w$.])(?:strictEqual|deepEqual|deepStrictEqual|notStrictEqual|notDeepStrictEqual|equal|ok|throws|rejects|match|doesNotThrow)\s*\(/g, judged: 'chain' },
     { match: /(?<![\w$.])t\s*\.\s*(?:assert\s*\.\s*\w+|is|not|deepEqual|notDeepEqual|like|true|false|truthy|falsy|throws|throwsAsync|notThrows|notThrowsAsync|regex|notRegex|snapshot|equal|equals|same|strictSame|ok|notOk|match|rejects|fail)\s*\(/g, judged: 'chain' },
     { match: /\.\s*should\b|(?<![\w$])(?:fc|sinon|chai|td|cy)\s*\.\s*(?:assert|verify|expect|should)\b/g, judged: 'never' },
-    { match: /(?<![\w$])(?:expect|assert|verify|check|ensure|should)[A-Z_]\w*\s*\(/g, judged: 'never' },
+    { match: /(?<![\w$.])(?!assert\b|t\b)[\w$]+\s*\.\s*(?:equals?|deepEquals?|strictEqual|deepStrictEqual|notEqual|notDeepEqual|mustEqual|strictSame|throws|rejects|doesNotThrow)\s*\(/g, judged: 'chain' },
+    { match: /(?<![\w$])(?:(?:expect|assert)[A-Z_]\w*|(?:verify|check|ensure|should)(?:[A-Z_]\w*)?)\s*\(/g, judged: 'never' },
   ],
   skips:
     /(?<![\w$.])(?:Deno\s*\.\s*)?(?:it|test|describe|suite|context|specify|bench)(?:\s*\.\s*\w+)*?\s*\.\s*(?:skip|only|todo|failing|fails|fixme|skipIf|todoIf|runIf|ignore)\b|(?<![\w$.])(?:xit|xtest|xspecify|xdescribe|xcontext|fit|fdescribe|fcontext)\s*(?=[(.])|(?<![\w$])(?:skip|todo|only|ignore)\s*:\s*(?=true\b|['"`])|(?<![\w$])(?:t|this|ctx|context)\s*\.\s*(?:skip|todo)\s*\(/g,

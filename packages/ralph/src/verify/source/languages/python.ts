@@ -16,7 +16,7 @@ export const python: Language = {
     { match: /\bself\s*\.\s*assert(?:True|False|Equal|Equals|NotEqual|Is|IsNot|IsNone|IsNotNone|In|NotIn)\s*\(/g, judged: 'chain' },
     { match: /\bself\s*\.\s*(?:assert(?!(?:True|False|Equal|Equals|NotEqual|Is|IsNot|IsNone|IsNotNone|In|NotIn)\s*\()\w+|fail\w*)\s*\(/g, judged: 'never' },
     { match: /\bpytest\s*\.\s*(?:raises|warns|deprecated_call|fail)\s*\(/g, judged: 'never' },
-    { match: /\bassert_\w+\s*\(|(?<![\w.])(?:check|verify|expect|ensure)_?\w*\s*\(/g, judged: 'never' },
+    { match: /\bassert_\w+\s*\(|(?<!\w)(?:check|verify|expect|ensure)_?\w*\s*\(/g, judged: 'never' },
   ],
   skips:
     /\bpytest\s*\.\s*mark\s*\.\s*(?:skip|skipif|xfail)\b|\bpytest\s*\.\s*(?:skip|xfail|importorskip)\s*\(|@\s*(?:unittest\s*\.\s*)?(?:skip|skipIf|skipUnless|expectedFailure)\b|\.\s*skipTest\s*\(|\braise\s+(?:unittest\s*\.\s*)?SkipTest\b|^\s*__test__\s*=\s*False\b|\bcollect_ignore(?:_glob)?\b|\bdef\s+pytest_(?:ignore_collect|collection_modifyitems|runtest_makereport|sessionfinish)\b/gm,
