@@ -25,6 +25,7 @@ describe('asked for by name', () => {
     ['Rename legacy/old.test.ts to new.test.ts', DELETED],
     ['Clean up by deleting old.test.ts', DELETED],
     ['`tests/legacy/old.test.ts` is removed', DELETED],
+    ['Delete update.ts and old.test.ts', DELETED],
     ['The file tests/legacy/old.test.ts has to go: tests/legacy/old.test.ts should be deleted', DELETED],
     ['Add a new parser. Then delete old.test.ts.', DELETED],
     ['Remove test_rounding_mode from tests/test_a.py', GONE],

@@ -69,6 +69,7 @@ mod tests {
     #[test]
     fn adds() {
         // #[ignore]
+        /* /* nested */ #[test] fn hidden() {} */
         assert_eq!(add(1, 2), 3, "it's a sum");
     }
 
@@ -194,6 +195,8 @@ describe('emptied tests', () => {
     ['js', js('expect(add(1, 2)).toBe(3)'), `const adds = (a, b, c) => expect(add(a, b)).toBe(c)\n${js('adds(1, 2, 3)')}`, []],
     ['js', js('expect(add(1, 2)).toBe(3)'), `it('adds', () => expectSum(1, 2, 3))`, []],
     ['js', js('expect(add(1, 2)).toBe(3)'), "it.each`a | b\n${1} | ${2}`('adds', ({ a, b }) => { expect(add(a, b)).toBe(3) })", []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js("try { add() } catch { return }\nassert.fail('must throw')"), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('expect()'), ['test_emptied']],
     ['js', js('run()'), js(''), []],
     ['py', py('assert add(1, 2) == 3'), py('pass'), ['test_emptied']],
     ['py', py('assert add(1, 2) == 3'), py('assert True, "fine"'), ['test_emptied']],

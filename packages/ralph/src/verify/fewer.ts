@@ -33,8 +33,9 @@ function pairs(facts: ChangeFacts): Pair[] {
 function ranOf(ran: readonly Ran[], checks: ChangeFacts['base'], command: string): Ran | null {
   const known = ran.find((one) => one.command === command)
   if (known) return known
-  const tests = checks.find((check) => check.command === command)?.tests
-  return tests ? { command, output: { counts: tests, ofTests: true }, whole: false, junit: null } : null
+  const check = checks.find((one) => one.command === command)
+  if (!check?.tests) return null
+  return check.counted === 'junit' ? { command, output: null, whole: false, junit: { counts: check.tests, executed: [] } } : { command, output: { counts: check.tests, ofTests: true }, whole: false, junit: null }
 }
 
 /** Whether executed counts show that as many tests run as before: of tests, in every check that counts. */

@@ -28,6 +28,7 @@ test.each<[string, ChangeFacts, string[]]>([
   ['a test moved', facts({ changes: [{ status: 'R', path: 'tests/b.test.ts', from: 'src/a.test.ts' }], files: [file('tests/b.test.ts', TESTS, TESTS, 'src/a.test.ts')] }), []],
   ['tests moved from a deleted file into two others', facts({ changes: [{ status: 'D', path: 'a.test.ts', from: null }], files: [file('a.test.ts', TESTS, null), file('b.test.ts', null, ADDS), file('c.test.ts', null, SUBTRACTS)] }), []],
   ['one of them lost on the way', facts({ changes: [{ status: 'D', path: 'a.test.ts', from: null }], files: [file('a.test.ts', TESTS, null), file('b.test.ts', null, ADDS)] }), ['test_deleted']],
+  ['moved and emptied on the way', facts({ changes: [{ status: 'D', path: 'a.test.ts', from: null }], files: [file('a.test.ts', ADDS, null), file('b.test.ts', null, "test('adds', () => {})\n")] }), ['test_deleted', 'test_emptied']],
   ['a test renamed out of sight', facts({ changes: [{ status: 'R', path: 'src/a.test.ts.bak', from: 'src/a.test.ts' }], files: [file('src/a.test.ts.bak', TESTS, TESTS, 'src/a.test.ts')] }), ['test_deleted']],
   ['a Go test renamed to a source file', facts({ changes: [{ status: 'R', path: 'a.go', from: 'a_test.go' }], files: [file('a.go', 'func TestA(t *testing.T) {}', 'func TestA(t *testing.T) {}', 'a_test.go')] }), ['test_deleted']],
   ['a test file made a link', facts({ changes: [{ status: 'T', path: 'src/a.test.ts', from: null }], files: [file('src/a.test.ts', TESTS, null)] }), ['test_deleted']],
@@ -50,6 +51,12 @@ test.each<[string, ChangeFacts, string[]]>([
 test('with names known it is said which tests no longer run', () => {
   const [finding] = inspect(facts({ head: ran(1), ranBase: ranTests('a > x', 'a > y'), ranHead: ranTests('a > y') }))
   expect(finding).toMatchObject({ rule: 'fewer_tests', message: '`t` ran 1 tests; at base it ran 2. No longer run: a > x' })
+})
+
+test('a baseline from which only the counts were kept is still held against its like', () => {
+  const counted = ran(2).map((check) => ({ ...check, counted: 'junit' as const }))
+  expect(rules(inspect(facts({ base: counted, head: ran(1), ranHead: ranTests('a') })))).toEqual(['fewer_tests'])
+  expect(rules(inspect(facts({ base: counted, head: ran(2), ranHead: ranTests('a', 'b') })))).toEqual([])
 })
 
 test('as many tests by other names are as many tests', () => expect(inspect(facts({ head: ran(2), ranBase: ranTests('a', 'b'), ranHead: ranTests('a', 'c') }))).toEqual([]))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { main } from '../cli/commands.ts'
 import { openGit } from '../git.ts'
 import { makeRepo, PATH, toRan, type Repo } from '../testing.ts'
+import { readChanges } from './diff.ts'
 import { dirtyPaths } from './dirty.ts'
 
 // Real processes on a machine that may be busy.
@@ -57,6 +58,7 @@ describe('each rule, in a repository', () => {
     ['a pytest setting', { 'pytest.ini': '[pytest]\ntestpaths = a b\n' }, { 'pytest.ini': '[pytest]\ntestpaths = a\n' }, ['check_weakened']],
     ['a Makefile', { Makefile: 'test:\n\tbun test\n' }, { Makefile: 'test:\n\t@true\n' }, ['check_weakened']],
     ['a test file that is no text any more', { 'a.test.ts': ADDS }, { 'a.test.ts': `${ADDS}\0` }, ['test_deleted', 'check_weakened']],
+    ['only the line ends of a Makefile changed', { Makefile: 'test: unit\n\tbun test\n\nunit:\n\ttrue\n' }, { Makefile: 'test: unit\r\n\tbun test\r\n\r\nunit:\r\n\ttrue\r\n' }, []],
     ['a CI file', { '.github/workflows/a.yml': 'a' }, { '.github/workflows/a.yml': 'b' }, ['ci_changed (shown)']],
     ['tests moved into another file', { 'a.test.ts': BOTH }, { 'a.test.ts': ADDS, 'b/c.test.ts': BOTH.replace(/test\('adds'[^]*?\}\)\n/, '') }, []],
   ])('%s', async (_name, before, after, expected) => {
@@ -160,6 +162,14 @@ describe.skipIf(!pytest)('pytest', () => {
     expect(rules(report)).toEqual(['test_skipped', 'fewer_tests'])
     expect(report.head).toMatchObject([{ tests: { passed: 2, failed: 0, skipped: 1 } }])
   })
+})
+
+test('line ends and byte order marks are read as one kind', async () => {
+  repo = await makeRepo({ 'a.test.ts': '\uFEFFa\r\nb\rc\n' })
+  const base = repo.git('rev-parse', 'HEAD')
+  await repo.write({ 'a.test.ts': 'a\r\nd' })
+  repo.git('commit', '--quiet', '--all', '--message=change')
+  expect((await readChanges(openGit(repo.dir, PATH), base, 'HEAD', [])).files).toEqual([{ path: 'a.test.ts', from: null, base: 'a\nb\nc\n', head: 'a\nd', unread: null }])
 })
 
 test('what no commit holds is found in the tree, what is ignored is not', async () => {

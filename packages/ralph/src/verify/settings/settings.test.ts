@@ -113,6 +113,7 @@ describe('coverage floors', () => {
     ['vitest.config.ts', 'export default { test: { coverage: { thresholds: { lines: 90 } } } }', 'export default { test: { coverage: { thresholds: { lines: 50 } } } }', LOWERED],
     ['.nycrc', '{"check-coverage": true, "lines": 90}', '{"check-coverage": false, "lines": 90}', LOWERED],
     ['.nycrc', '{"check-coverage": true, "lines": 90}', '{"check-coverage": true, "lines": 9}', LOWERED],
+    ['.nycrc', '{"lines": 0}', '{}', []],
     ['package.json', '{"nyc":{"check-coverage":true,"lines":90}}', '{"nyc":{"lines":90}}', LOWERED],
     ['bunfig.toml', '[test]\ncoverageThreshold = 0.9\n', '[test]\ncoverageThreshold = 0.5\n', LOWERED],
     ['.coveragerc', '[report]\nfail_under = 90\n', '[report]\nfail_under = 80\n', LOWERED],

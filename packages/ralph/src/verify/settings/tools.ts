@@ -49,7 +49,7 @@ const TOOLS: readonly Tool[] = [
   // "files" and "include" of a package.json are about publishing.
   { files: /^package\.json$/, read: objects, effectOf: (setting) => (/^(?:files|projects|include|exclude|ignore|spec|extension|bail)$/.test(setting.key) ? null : byName(setting)) },
   { files: /^\.mocharc\.ya?ml$/, read: readYaml, effectOf: byName },
-  { files: /^bunfig\.toml$/, read: readSections, effectOf: (setting) => (setting.section !== 'test' ? null : /^(?:root|preload)$/.test(setting.key) ? 'fixed' : byName(setting)) },
+  { files: /^bunfig\.toml$/, read: readSections, effectOf: (setting) => (setting.section !== 'test' ? null : setting.key === 'root' ? 'fixed' : byName(setting)) },
   { files: /^(?:pytest\.ini|\.pytest\.ini|setup\.cfg|tox\.ini|pyproject\.toml|tox\.toml|pytest\.toml)$/, read: readSections, effectOf: python },
   { files: /^Cargo\.toml$/, read: readSections, effectOf: cargo },
   { files: /^pom\.xml$/, read: readElements, effectOf: maven },
