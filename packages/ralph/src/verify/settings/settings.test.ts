@@ -75,6 +75,7 @@ describe('settings of test runners', () => {
     ['jest.config.ts', 'export default { testMatch: ["**/*.test.ts", "**/*.spec.ts"] }', 'export default { testMatch: ["**/*.test.ts"] }', WEAKENED],
     ['jest.config.js', 'module.exports = {}', 'module.exports = { // testPathIgnorePatterns: ["a"]\n}', []],
     ['vitest.config.ts', 'export default defineConfig({ test: { globals: true } })', 'export default defineConfig({ test: { globals: true, exclude: ["**/slow/**"] } })', WEAKENED],
+    ['jest.config.unit.js', 'module.exports = {}', 'module.exports = { testPathIgnorePatterns: ["a"] }', WEAKENED],
     ['vite.config.ts', 'export default { plugins: [a()] }', 'export default { plugins: [a(), b()] }', []],
     ['package.json', '{"jest":{"preset":"x"}}', '{"jest":{"preset":"x","testPathIgnorePatterns":["/slow/"]}}', WEAKENED],
     ['package.json', '{"files":["dist","src"]}', '{"files":["dist"]}', []],

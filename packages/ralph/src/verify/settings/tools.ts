@@ -45,7 +45,7 @@ const gradle = (setting: Setting): Effect | null => (GRADLE.test(setting.key) &&
 
 /** Configuration of the runners we know. The first that takes a file reads it. */
 const TOOLS: readonly Tool[] = [
-  { files: /^(?:jest|vitest|vite|playwright|cypress|ava|karma)\.?(?:config|conf|workspace)?\.(?:[cm]?[jt]s|json)$|^\.mocharc\.(?:c?js|jsonc?|json5)$|^karma\.conf\.[cm]?[jt]s$|^vitest\.(?:workspace|projects)\.\w+$/, read: objects, effectOf: byName },
+  { files: /^(?!.*\.(?:test|spec)\.)(?:jest|vitest|vite|playwright|cypress|ava|karma)[\w.-]*\.(?:[cm]?[jt]s|json)$|^\.mocharc\.(?:c?js|jsonc?|json5)$/, read: objects, effectOf: byName },
   // "files" and "include" of a package.json are about publishing.
   { files: /^package\.json$/, read: objects, effectOf: (setting) => (/^(?:files|projects|include|exclude|ignore|spec|extension|bail)$/.test(setting.key) ? null : byName(setting)) },
   { files: /^\.mocharc\.ya?ml$/, read: readYaml, effectOf: byName },

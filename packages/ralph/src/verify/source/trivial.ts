@@ -7,11 +7,16 @@ const CONSTANTS = new Set(['true', 'false', 'True', 'False', 'None', 'null', 'ni
 /** Calls that fail when they are reached, whatever they are given. */
 const FAILS = /(?:fail|unreachable)\w*\s*\($/i
 
+const SUBJECT = /(?:^|\W)(?:expect(?:\s*\.\s*soft)?|assertThat)\s*\($/
+
 /** Whether an assertion holds whatever the code under test does: it compares constants, or a thing with itself. */
 export function assertsNothing(source: Source, match: RegExpExecArray, judged: AssertionForm['judged']): boolean {
   if (judged === 'never' || FAILS.test(match[0])) return false
   const after = match.index + match[0].length
   if (judged === 'statement') return constantStatement(source, after)
+  const close = source.shape.close(after - 1)
+  // `expect(x)` says what is looked at and nothing about it.
+  if (SUBJECT.test(match[0]) && !/^\s*[.!]/.test(source.code.slice(close + 1, close + 200))) return true
   const calls = callsFrom(source, after - 1)
   const [first] = calls
   if (!first) return false
@@ -38,9 +43,17 @@ function constantStatement({ text, code, shape }: Source, from: number): boolean
     at += 1
   }
   const part = { text: text.slice(from, at), code: code.slice(from, at) }
-  if (isConstant(part) || /\bor\s+(?:True|1)\s*\)?\s*$/.test(part.code)) return true
+  if (isTuple({ text, code, shape }, from, at) || isConstant(part) || /\bor\s+(?:True|1)\s*\)?\s*$/.test(part.code)) return true
   const sides = part.text.split('==')
   return sides.length === 2 && same({ text: sides[0] ?? '', code: sides[0] ?? '' }, { text: sides[1] ?? '', code: sides[1] ?? '' })
+}
+
+/** A tuple is true, whatever stands in it. */
+function isTuple(source: Source, from: number, to: number): boolean {
+  const open = from + (/^\s*/.exec(source.code.slice(from, to))?.[0].length ?? 0)
+  if (source.code[open] !== '(') return false
+  const close = source.shape.close(open)
+  return source.code.slice(close + 1, to).trim() === '' && partsOf(source, { start: open + 1, end: close }).length > 1
 }
 
 /** The bracket at `open` and those of the calls chained to it: `expect(a).not.toBe(b)` gives two. */

@@ -26,7 +26,7 @@ export const javascript: Language = {
     { match: /(?<![\w$])(?:(?:expect|assert)[A-Z_]\w*|(?:verify|check|ensure|should)(?:[A-Z_]\w*)?)\s*\(/g, judged: 'never' },
   ],
   skips:
-    /(?<![\w$.])(?:Deno\s*\.\s*)?(?:it|test|describe|suite|context|specify|bench)(?:\s*\.\s*\w+)*?\s*\.\s*(?:skip|only|todo|failing|fails|fixme|skipIf|todoIf|runIf|ignore)\b|(?<![\w$.])(?:xit|xtest|xspecify|xdescribe|xcontext|fit|fdescribe|fcontext)\s*(?=[(.])|(?<![\w$])(?:skip|todo|only|ignore)\s*:\s*(?=true\b|['"`])|(?<![\w$])(?:t|this|ctx|context)\s*\.\s*(?:skip|todo)\s*\(/g,
+    /(?<![\w$.])(?:Deno\s*\.\s*)?(?:it|test|describe|suite|context|specify|bench)(?:\s*\.\s*\w+)*?\s*\.\s*(?:skip|only|todo|failing|fails|fixme|skipIf|todoIf|runIf|ignore)\b|(?<![\w$.])(?:xit|xtest|xspecify|xdescribe|xcontext|fit|fdescribe|fcontext)\s*(?=[(.])|(?<![\w$])(?:skip|todo|only|ignore)\s*:\s*(?=true\b|['"`])|(?<![\w$])(?:t|this|ctx|context)\s*\.\s*(?:skip|todo)\s*\(|\.\s*each\s*\(\s*\[\s*\]\s*\)/g,
   writtenSkips: null,
   dead: deadInBraces,
 }

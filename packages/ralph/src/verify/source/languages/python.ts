@@ -19,7 +19,7 @@ export const python: Language = {
     { match: /\bassert_\w+\s*\(|(?<!\w)(?:check|verify|expect|ensure)_?\w*\s*\(/g, judged: 'never' },
   ],
   skips:
-    /\bpytest\s*\.\s*mark\s*\.\s*(?:skip|skipif|xfail)\b|\bpytest\s*\.\s*(?:skip|xfail|importorskip)\s*\(|@\s*(?:unittest\s*\.\s*)?(?:skip|skipIf|skipUnless|expectedFailure)\b|\.\s*skipTest\s*\(|\braise\s+(?:unittest\s*\.\s*)?SkipTest\b|^\s*__test__\s*=\s*False\b|\bcollect_ignore(?:_glob)?\b|\bdef\s+pytest_(?:ignore_collect|collection_modifyitems|runtest_makereport|sessionfinish)\b/gm,
+    /\bpytest\s*\.\s*mark\s*\.\s*(?:skip|skipif|xfail)\b|\bpytest\s*\.\s*(?:skip|xfail|importorskip)\s*\(|@\s*(?:unittest\s*\.\s*)?(?:skip|skipIf|skipUnless|expectedFailure)\b|\.\s*skipTest\s*\(|\braise\s+(?:unittest\s*\.\s*)?SkipTest\b|\bparametrize\s*\(\s*["'([][^)\]]*["')\]]\s*,\s*[[(]\s*[\])]|^\s*__test__\s*=\s*False\b|\bcollect_ignore(?:_glob)?\b|\bdef\s+pytest_(?:ignore_collect|collection_modifyitems|runtest_makereport|sessionfinish)\b/gm,
   writtenSkips: null,
   dead: deadInIndents,
 }
