@@ -133,10 +133,11 @@ describeWith(['claude'], 'ralph run with the real CLI', () => {
     await model.stop()
     const stuck = await run([{ reply: 'I think about it.' }], ['--max-iterations', '9'])
     expect(stuck.of('run.started')[0]?.resumed).toBe(true)
-    expect(stuck.of('run.finished')[0]).toMatchObject({ exitCode: 10, usage: { iterations: 3 } })
+    // two idle attempts, the diagnosis, and one more
+    expect(stuck.of('run.finished')[0]).toMatchObject({ exitCode: 10, usage: { iterations: 4 } })
     expect(stuck.of('stuck.detected')[0]?.rule).toBe('no_new_tree')
     expect(stuck.events[0]?.seq).toBe(capped.events.length + 1)
-    expect(readFileSync(join(repo.dir, '.ai/stuck.md'), 'utf8')).toContain('Write hello.txt (3 attempts)')
+    expect(readFileSync(join(repo.dir, '.ai/stuck.md'), 'utf8')).toContain('Write hello.txt (4 attempts)')
   })
 
   test('SIGTERM in the middle: work kept, nothing left running, one end', async () => {

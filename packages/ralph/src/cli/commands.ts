@@ -84,8 +84,10 @@ async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
         iterationMs: flags['iteration-minutes'] * MINUTE,
         setup: flags.setup,
         verify: flags.verify,
+        require: [],
         verifyMs: flags['verify-minutes'] * MINUTE,
         allowUnchecked: flags['no-verify-ok'],
+        checksAtEnd: flags['checks-at-end'],
         learnings: await optional('--learnings', flags.learnings, io),
         previous: await optional('--previous', flags.previous, io),
       }
