@@ -54,7 +54,7 @@ function promptFor(session: Session, { task, kind }: Turn): { text: string; toke
 async function keepWork(session: Session, turn: Turn, done: Execution): Promise<Outcome | null> {
   const { state, place } = session
   const boxes = reconcile(state.spec, await readFile(place.spec, 'utf8').catch(() => null))
-  if (boxes.tampered) emit(session, { event: 'agent.activity', iteration: turn.iteration, kind: 'system', summary: `${place.specName} was edited beyond its boxes; the edit is undone`, tool: null, parent: null })
+  if (boxes.tampered) emit(session, { event: 'agent.activity', iteration: turn.iteration, kind: 'system', summary: `${place.specName} was edited beyond its boxes; the edit is undone`, tool: null, parent: null, rule: 'checklist_edited' })
   const kept = await commitWork(place.git, { branch: state.branch, parent: state.head }, `Ralph ${turn.iteration}: ${turn.task.text.slice(0, 60)}`)
   state.head = kept.head
   await close(session, turn, done, kept)
