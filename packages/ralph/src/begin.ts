@@ -19,7 +19,7 @@ import type { World } from './world.ts'
 export async function begin(options: RunOptions, run: string, place: Place, world: World): Promise<Session> {
   await hideFiles(place)
   const left = await loadState(filesIn(place.ai).state)
-  const old = left?.run === run && left.mode === 'run' ? left : null
+  const old = left?.run === run ? left : null
   const head = await place.git.head()
   if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
   const line = old ? await lineOf(place.git, old, head) : { branch: await place.git.branch(), parent: head }
@@ -77,7 +77,6 @@ async function fresh(options: RunOptions, run: string, place: Place, world: Worl
   return {
     v: 2,
     run,
-    mode: 'run',
     startedAt: new Date(world.now()).toISOString(),
     elapsedMs: 0,
     baseSha,

@@ -40,11 +40,9 @@ export async function checkCompletion(session: Session): Promise<VerifyReport> {
   const blamed = blame(report, await history(session), failure) ?? state.lastTicked
   const tasks = specOf(session).tasks
   const task = tasks.find((other) => other.id === blamed) ?? tasks.at(-1)
-  if (task) {
-    await setSpec(session, tickTasks(state.spec, [task.id], false))
-    emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason, rule: ruleOf(report) })
-  }
+  if (task) await setSpec(session, tickTasks(state.spec, [task.id], false))
   await save(session)
+  if (task) emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason, rule: ruleOf(report) })
   return report
 }
 

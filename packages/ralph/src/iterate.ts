@@ -8,7 +8,7 @@ import type { IterationFact } from './progress/facts.ts'
 import { buildPrompt, diagnosisPrompt, RULES } from './prompt/prompt.ts'
 import { restore } from './restore.ts'
 import { elapsedMs, emit, outcome, save, setSpec, specOf, type Session } from './session.ts'
-import { recordLearnings, takeNotes } from './notes.ts'
+import { takeLearnings, takeNotes } from './notes.ts'
 import { judgeWork } from './judge-work.ts'
 
 export type Turn = { task: SpecTask; kind: IterationFact['kind']; iteration: number; began: number }
@@ -91,7 +91,8 @@ async function close(session: Session, { task, kind, iteration, began }: Turn, d
   state.usage = addUsage(state.usage, usage)
   state.current = null
   if (counted) state.iterations.push({ task: task.id, kind, tree: kept.tree, commit: kept.commit, ticked: [], verified: false, failing: null, failure: null, note: verdict.kind === 'failed' ? verdict.reason : '' })
-  await recordLearnings(session)
+  const learnings = await takeLearnings(session)
   await save(session)
+  for (const learning of learnings) emit(session, { event: 'learning.recorded', learning })
   if (counted) emit(session, { event: 'iteration.finished', iteration, durationMs: world.now() - began, isError: verdict.kind !== 'worked', endedBy, commit: kept.commit, tree: kept.tree, usage, text: text?.slice(0, 4000) ?? null })
 }

@@ -20,7 +20,8 @@ export async function runLoop(options: RunOptions, run: string, place: Place, wo
     if (world.signal.aborted) return outcome(session, interrupted(world.signal))
     return outcome(session, { exitCode: RALPH_EXIT.internal, reason: error instanceof Error ? error.message : String(error) })
   })
-  await save(session, { exitCode: end.exitCode, reason: end.reason })
+  // Without the outcome: that is written once it was told, so that a run which is killed in between is not taken for ended.
+  await save(session)
   return end
 }
 

@@ -49,8 +49,8 @@ export const elapsedMs = (session: Session): number => session.state.elapsedMs +
 export const emit = (session: Session, body: RalphEventBody): void => session.world.emit(body)
 
 /** Writes the state, with the time that was used. */
-export async function save(session: Session, outcome: RunState['outcome'] = null): Promise<void> {
-  await saveState(filesIn(session.place.ai).state, { ...session.state, elapsedMs: elapsedMs(session), outcome })
+export async function save(session: Session): Promise<void> {
+  await saveState(filesIn(session.place.ai).state, { ...session.state, elapsedMs: elapsedMs(session) })
 }
 
 /** Corrects what is known of the last iteration. */

@@ -7,7 +7,7 @@ import { Ended, interrupted, type Outcome } from '../outcome.ts'
 import { aiDir, filesIn } from '../place.ts'
 import { reconcile } from '../progress/boxes.ts'
 import { takeLock } from '../progress/lock.ts'
-import { loadState } from '../progress/state.ts'
+import { loadState, recordOutcome } from '../progress/state.ts'
 import type { Io } from './io.ts'
 import { UsageError } from './flags.ts'
 
@@ -52,11 +52,13 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const began = io.now().getTime()
   const heart = setInterval(() => writer.emit({ event: 'heartbeat', iteration, elapsedMs: io.now().getTime() - began }), io.heartbeatMs ?? HEARTBEAT_MS)
   let outcome: Outcome
+  let carried = false
   try {
     if (dir === null) throw new Ended(RALPH_EXIT.usage, `--dir ${job.dir} is not a directory`)
     if (strange) throw new Ended(RALPH_EXIT.usage, `${aiDir(dir)} is not a directory; Ralph keeps its files there and follows no link`)
     if (lock !== null && 'heldBy' in lock) throw new Ended(RALPH_EXIT.lockConflict, `another Ralph (process ${lock.heldBy.pid}, run ${lock.heldBy.run}) works in ${dir}`)
     outcome = await job.work({ run, emit: writer.emit, signal: io.signal })
+    carried = true
   } catch (error) {
     outcome = { until: null, headSha: null, usage: NO_USAGE, report: null, ...endingOf(error, io.signal) }
   } finally {
@@ -64,6 +66,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   }
   writer.emit({ event: 'run.finished', ...outcome })
   writer.close()
+  if (carried && job.resumes !== null && files !== null) await recordOutcome(files.state, run, outcome).catch((error: unknown) => io.err(`ralph: how the run ended could not be written down: ${String(error)}\n`))
   if (free) await lock.release()
   return outcome.exitCode
 }
