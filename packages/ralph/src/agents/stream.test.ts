@@ -112,10 +112,42 @@ test('limit words in ordinary output mean nothing', () => {
   expect(judge(readStream(`${said}\n${result}`).state, ended(1)).kind).toBe('worked')
 })
 
-test('a limit that was lifted again is none', () => {
-  const event = (status: string) => JSON.stringify({ type: 'rate_limit_event', rate_limit_info: { status, resetsAt: 1 } })
+test.each<[string[], Verdict['kind']]>([
+  [['rejected'], 'usage_limit'],
+  [['allowed_warning'], 'overloaded'],
+  [['rejected', 'allowed'], 'overloaded'],
+  [['rejected', 'allowed_warning'], 'overloaded'],
+  [['allowed', 'rejected'], 'usage_limit'],
+])('a 429 after the account was said to be %p is %s', (statuses, kind) => {
+  const events = statuses.map((status) => JSON.stringify({ type: 'rate_limit_event', rate_limit_info: { status, resetsAt: 1 } }))
   const result = JSON.stringify({ type: 'result', subtype: 'success', is_error: true, api_error_status: 429, result: '' })
-  expect(judge(readStream(`${event('rejected')}\n${event('allowed')}\n${result}`).state, ended(1)).kind).toBe('overloaded')
+  expect(judge(readStream([...events, result].join('\n')).state, ended(1)).kind).toBe(kind)
+})
+
+test("what befell a subagent is not what befell the agent", () => {
+  const line = (parent: string | null) => JSON.stringify({ type: 'assistant', error: 'server_error', message: { content: [] }, parent_tool_use_id: parent })
+  const result = JSON.stringify({ type: 'result', subtype: 'error_max_turns', is_error: true, errors: ['too many turns'] })
+  expect(judge(readStream(`${line('toolu_1')}\n${result}`).state, ended(1)).kind).toBe('failed')
+  expect(judge(readStream(`${line(null)}\n${result}`).state, ended(1)).kind).toBe('network')
+})
+
+test.each<[string, number | null, Verdict['kind']]>([
+  ['account_on_hold', null, 'auth'],
+  ['oauth_org_not_allowed', null, 'auth'],
+  ['cloud_credential_error', null, 'auth'],
+  ['billing_error', 400, 'auth'],
+  ['model_not_found', null, 'auth'],
+  ['rate_limit', null, 'overloaded'],
+  ['overloaded', null, 'overloaded'],
+  ['unknown', null, 'network'],
+  ['server_error', 503, 'overloaded'],
+  ['invalid_request', 400, 'failed'],
+  ['max_output_tokens', null, 'failed'],
+  ['a word of a later version', null, 'failed'],
+])('an error the CLI calls %s, with status %p, is %s', (error, status, kind) => {
+  const line = JSON.stringify({ type: 'assistant', error, message: { content: [] }, parent_tool_use_id: null })
+  const result = JSON.stringify({ type: 'result', subtype: 'success', is_error: true, api_error_status: status, result: '' })
+  expect(judge(readStream(`${line}\n${result}`).state, ended(1)).kind).toBe(kind)
 })
 
 test('no line makes it throw', () => {

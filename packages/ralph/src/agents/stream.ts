@@ -114,9 +114,12 @@ function system(line: SystemLine): Activity[] {
   const say = (kind: 'system' | 'retry', summary: string): Activity => ({ kind, summary, tool: null, parent: null })
   if (line.subtype === 'api_retry') return [say('retry', `the model's API answered ${line.error_status ?? 'nothing'}; retry ${line.attempt ?? ''}`.trimEnd())]
   if (line.subtype !== 'init') return []
-  const dead = (line.mcp_servers ?? []).filter((server) => server.status === 'failed').map((server) => server.name)
+  const servers = (what: string, ...statuses: string[]): Activity[] => {
+    const names = (line.mcp_servers ?? []).filter((server) => statuses.includes(server.status)).map((server) => server.name)
+    return names.length === 0 ? [] : [say('system', `MCP servers that ${what}: ${names.join(', ')}`)]
+  }
   const started = say('system', `claude ${line.claude_code_version ?? ''} with ${line.model ?? 'its default model'}`)
-  return dead.length === 0 ? [started] : [started, say('system', `MCP servers that do not answer: ${dead.join(', ')}`)]
+  return [started, ...servers('do not answer', 'failed', 'needs-auth'), ...servers('have not answered yet', 'pending')]
 }
 
 /**
