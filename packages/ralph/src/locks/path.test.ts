@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isOwn, targetOf } from './path.ts'
+import { isOwn, targetOf, type Target } from './path.ts'
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'ralph paths ü ')))
 const outside = realpathSync(mkdtempSync(join(tmpdir(), 'ralph-outside-')))
@@ -24,9 +24,9 @@ symlinkSync(join(root, '.git'), join(root, 'git-by-link'))
 symlinkSync(root, join(outside, 'way-in'))
 symlinkSync('.ai/notes.md', join(root, 'notes-link'))
 
-const lock = (path: string) => ({ kind: 'lock', path })
-const free = { kind: 'free' }
-const never = { kind: 'never', reason: expect.any(String) }
+const lock = (path: string): Target => ({ kind: 'lock', path })
+const free: Target = { kind: 'free' }
+const never: Target = { kind: 'never', reason: "git's own files are not edited by hand" }
 
 describe('which lock an edit needs', () => {
   test.each([
