@@ -22,7 +22,7 @@ afterEach(async () => {
 const held = (reason = 'run 7 has it'): Answer => ({ kind: 'held', reason })
 type Run = Kept & { events: RalphEventBody[]; slept: number[]; asked: string[]; git: Git; parent: string }
 
-async function keep(answer: (path: string, tries: number) => Answer): Promise<Run> {
+async function keep(answer: (path: string, tries: number) => Answer, base = repo.git('rev-parse', 'HEAD')): Promise<Run> {
   const git = openGit(repo.dir, PATH)
   const parent = repo.git('rev-parse', 'HEAD')
   const events: RalphEventBody[] = []
@@ -30,6 +30,7 @@ async function keep(answer: (path: string, tries: number) => Answer): Promise<Ru
   const asked: string[] = []
   const kept = await keepWithinLocks({
     git,
+    base,
     parent,
     emit: (event) => void events.push(event),
     sleep: async (ms) => void slept.push(ms),
@@ -61,6 +62,19 @@ describe('what came by other means than the hook', () => {
   test('nothing changed, nothing asked', async () => {
     repo = await makeRepo({ 'a.txt': 'a\n' })
     expect((await theirs('a.txt')).asked).toEqual([])
+  })
+
+  test('what is as it was at base again needs nobody: an earlier mistake can be taken back', async () => {
+    repo = await makeRepo({ 'a.txt': 'a\n', 'b.txt': 'b\n' })
+    const base = repo.git('rev-parse', 'HEAD')
+    await repo.write({ 'a.txt': 'theirs, changed\n', 'b.txt': 'b2\n', 'new.txt': 'n\n' })
+    repo.git('add', '--all')
+    repo.git('commit', '--quiet', '--message=mistake')
+    await repo.write({ 'a.txt': 'a\n', 'b.txt': 'b3\n' })
+    rmSync(join(repo.dir, 'new.txt'))
+    const run = await keep(() => held(), base)
+    expect(run.asked).toEqual(['b.txt'])
+    expect(status()).toEqual(['M  a.txt', 'D  new.txt'])
   })
 
   test('a deleted file, a mode, a link and a type come back', async () => {

@@ -16,12 +16,15 @@ export type Kept = {
  * Holds what lies in the working tree against the locks: asks for every path that differs from `parent`
  * (which takes the lock when it is free) and undoes the changes of what is somebody else's. For each of
  * those a `lock.violation`. A path changes by Bash without any question, so this is what counts; the
- * hook only spares the work.
+ * hook only spares the work. What is as it was at `base` again is no change of this run, so nobody is
+ * asked: an earlier mistake can be taken back.
  * @throws GitError
  */
-export async function keepWithinLocks(given: { git: Git; parent: string; ask: Ask; emit: Emit; sleep: Sleep; signal: AbortSignal }): Promise<Kept> {
-  const { git, parent, emit } = given
-  const changes = await changesBetween(git, parent, await snapshot(git))
+export async function keepWithinLocks(given: { git: Git; base: string; parent: string; ask: Ask; emit: Emit; sleep: Sleep; signal: AbortSignal }): Promise<Kept> {
+  const { git, base, parent, emit } = given
+  const tree = await snapshot(git)
+  const ours = new Set((await changesBetween(git, base, tree)).map(({ path }) => path))
+  const changes = (await changesBetween(git, parent, tree)).filter(({ path }) => ours.has(path))
   const named = changes.filter(({ path }) => isNamed(path))
   const strange = changes.filter(({ path }) => !isNamed(path)).map(({ path }) => ({ path, reason: 'its name is not UTF-8, so nobody can be asked about it' }))
   const { held, unknown } = await askAll(named.map(({ path }) => path), given)

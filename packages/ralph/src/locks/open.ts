@@ -11,8 +11,8 @@ import { unlockedChanges } from './unlocked.ts'
 export type Locks = {
   /** For {@link AgentTask}. */
   beforeEdit: BeforeEdit
-  /** Between the end of an execution and the commit of its work. `parent`: the commit that it will stand on. */
-  keep(parent: string): Promise<Kept>
+  /** Between the end of an execution and the commit of its work. `parent`: the commit that it will stand on; `base`: that of the run. */
+  keep(parent: string, base: string): Promise<Kept>
   /** At completion. */
   unlocked(base: string, head: string): Promise<Asked>
   /** What is ours so far. */
@@ -39,7 +39,7 @@ export function openLocks({ command, place, env, emit, sleep, signal, granted = 
   const ground = { root: place.root, own: [place.spec, place.ai] }
   return {
     beforeEdit: createBeforeEdit({ ground, ask, emit }),
-    keep: (parent) => keepWithinLocks({ git: place.git, parent, ask, emit, sleep, signal }),
+    keep: (parent, base) => keepWithinLocks({ git: place.git, parent, base, ask, emit, sleep, signal }),
     unlocked: (base, head) => unlockedChanges({ git: place.git, base, head, ground, ask, sleep, signal }),
     granted: ours,
   }

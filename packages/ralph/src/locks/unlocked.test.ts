@@ -33,9 +33,9 @@ test('each path of the whole work is asked for, but for what is ours and for Ral
   const found = await (await locks('echo "$1" >> .git/asked; [ "$1" != gone.txt ] && [ "$1" != to.txt ] || { echo "run 7"; exit 1; }', ['new.txt'])).unlocked(base, head)
   expect(await asked()).toEqual(['a.txt', 'from.txt', 'gone.txt', 'to.txt'])
   expect(found).toEqual({ held: [{ path: 'gone.txt', reason: 'run 7' }, { path: 'to.txt', reason: 'run 7' }], unknown: [] })
-  const findings = lockFindings(found.held)
+  const findings = lockFindings(found.held, base)
   expect(findings.map((finding) => IntegrityFinding.parse(finding))).toEqual(findings)
-  expect(findings[0]).toEqual({ rule: 'lock_violated', path: 'gone.txt', message: "gone.txt is somebody else's: run 7", blocking: true, asked: false })
+  expect(findings[0]).toEqual({ rule: 'lock_violated', path: 'gone.txt', message: `gone.txt is somebody else's: run 7; put it back as it is in ${base.slice(0, 12)}`, blocking: true, asked: false })
 })
 
 test('what cannot be asked is told as such', async () => {
@@ -50,7 +50,7 @@ test('before, after and at the end the same locks are meant', async () => {
   expect(await mine.beforeEdit(join(repo.dir, 'a.txt'))).toBeNull()
   expect(await mine.beforeEdit(join(repo.dir, 'same.txt'))).toContain('same.txt may not be edited now')
   await repo.write({ 'a.txt': 'c\n', 'same.txt': 'c\n' })
-  expect(await mine.keep(head)).toEqual({ undone: [{ path: 'same.txt', reason: 'somebody else has its lock' }], unknown: [] })
+  expect(await mine.keep(head, base)).toEqual({ undone: [{ path: 'same.txt', reason: 'somebody else has its lock' }], unknown: [] })
   expect(await mine.unlocked(base, head)).toEqual({ held: [], unknown: [] })
   expect(events).toEqual([
     { event: 'lock.denied', path: 'same.txt', reason: 'somebody else has its lock' },

@@ -17,6 +17,6 @@ export async function unlockedChanges(given: { git: Git; base: string; head: str
 }
 
 /** Each as a finding that keeps the work from counting as done. */
-export function lockFindings(held: readonly Refused[]): IntegrityFinding[] {
-  return held.map(({ path, reason }) => ({ rule: 'lock_violated', path, message: `${path} is somebody else's: ${reason}`, blocking: true, asked: false }))
+export function lockFindings(held: readonly Refused[], base: string): IntegrityFinding[] {
+  return held.map(({ path, reason }) => ({ rule: 'lock_violated', path, message: `${path} is somebody else's: ${reason}; put it back as it is in ${base.slice(0, 12)}`, blocking: true, asked: false }))
 }
