@@ -30,6 +30,8 @@ export type RunOptions = {
   checksAtEnd: boolean
   learnings: string | null
   previous: string | null
+  /** The caller's command that is asked for the lock of a file; null: there are no locks. */
+  beforeEdit: string | null
 }
 
 /** A run in progress. `state` is what is on disk; the rest can be had again. */

@@ -66,6 +66,7 @@ const OPTIONS: Omit<RunOptions, 'dir'> = {
   checksAtEnd: false,
   learnings: null,
   previous: null,
+  beforeEdit: null,
 }
 
 /** `ralph run` with another agent, its events parsed. */
@@ -90,7 +91,7 @@ async function perform(repo: Repo, given: Given, work: (world: World, run: strin
       quiet: true,
       plain: true,
       work: ({ run, emit, signal }) =>
-        work({ agent: given.agent, emit, path: PATH, commandEnv: { PATH, LANG: 'C.UTF-8' }, now: Date.now, sleep: async () => undefined, signal, ...given.world }, run),
+        work({ agent: given.agent, emit, path: PATH, commandEnv: { PATH, LANG: 'C.UTF-8' }, callerEnv: { PATH }, now: Date.now, sleep: async () => undefined, signal, ...given.world }, run),
     },
   )
   return toRan(exitCode, lines)
