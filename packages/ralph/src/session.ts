@@ -1,5 +1,6 @@
 import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
 import { writeFile } from 'node:fs/promises'
+import type { Locks } from './locks/open.ts'
 import type { Outcome } from './outcome.ts'
 import { filesIn, type Place } from './place.ts'
 import type { Bounds } from './progress/decide.ts'
@@ -41,6 +42,8 @@ export type Session = {
   place: Place
   state: RunState
   guidance: Guidance[]
+  /** null: nobody needs to be asked before an edit. */
+  locks: Locks | null
   startedMs: number
   /** Reports by commit: the same commit is not measured twice. */
   reports: Map<string, VerifyReport>
