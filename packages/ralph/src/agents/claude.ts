@@ -11,7 +11,7 @@ import { fold, START, usageOf, type StreamState } from './stream.ts'
 
 export type ClaudeOptions = {
   bin: string
-  /** The whole environment, HOME and the marker left out. */
+  /** The whole environment; HOME, the CLI's temporary directory and the marker are put into it. */
   env: Record<string, string>
   /** MCP servers, as the JSON text of `--mcp-config`; none are loaded besides these. null: none at all. */
   mcpConfig?: string | null
@@ -45,7 +45,8 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
     const args = await prepare(home, task, options, guard)
     const child = Bun.spawn([options.bin, ...args], {
       cwd: task.dir,
-      env: { ...options.env, ...guard.env, HOME: home, [MARKER]: marker },
+      // Transcripts of subagents would stay in the machine's temporary directory, for the next one to read.
+      env: { ...options.env, ...guard.env, HOME: home, CLAUDE_CODE_TMPDIR: join(home, 'tmp'), [MARKER]: marker },
       // Closed at once: an open silent stdin costs three seconds.
       stdin: new TextEncoder().encode(task.prompt),
       stdout: 'pipe',
@@ -65,6 +66,7 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
 /** Writes the files the flags name and returns the flags. */
 async function prepare(home: string, task: AgentTask, options: ClaudeOptions, guard: Guard): Promise<string[]> {
   const file = (name: string): string => join(home, 'ralph', name)
+  await mkdir(join(home, 'tmp'))
   await Promise.all([writeFile(file('mcp.json'), options.mcpConfig ?? NO_SERVERS), writeFile(file('settings.json'), JSON.stringify(guard.settings)), writeFile(file('rules.md'), task.rules)])
   return [
     '-p',
