@@ -14,7 +14,6 @@ export async function iterate(session: Session, task: SpecTask): Promise<Outcome
   const { state, options, place, world } = session
   const iteration = state.iterations.length + 1
   const began = world.now()
-  emit(session, { event: 'iteration.started', iteration, task: { id: task.id, text: task.text }, kind: 'work', promptTokens: null })
   const prompt = buildPrompt({
     spec: specOf(session),
     task,
@@ -25,10 +24,11 @@ export async function iterate(session: Session, task: SpecTask): Promise<Outcome
     previous: options.previous,
     guidance: session.guidance,
   })
+  emit(session, { event: 'iteration.started', iteration, task: { id: task.id, text: task.text }, kind: 'work', promptTokens: prompt.tokens })
   const done = await execute(world, {
     iteration,
     dir: place.dir,
-    prompt,
+    prompt: prompt.text,
     rules: RULES,
     model: options.model,
     costLeftUsd: options.bounds.maxCostUsd - state.usage.costUsd,
