@@ -51,7 +51,7 @@ export async function main(argv: readonly string[], io: Io): Promise<RalphExit> 
 /** Readers of events get their one `run.finished` also for a command line that cannot be understood. */
 function misused(command: string | undefined, message: string, io: Io): RalphExit {
   io.err(`ralph: ${message}\nTry "ralph --help".\n`)
-  if (command === 'run' || command === 'draft' || command === 'verify') {
+  if (io.eventsOut !== false && (command === 'run' || command === 'draft' || command === 'verify')) {
     const writer = openWriter({ run: 'none', file: null, now: io.now, out: io.out })
     writer.emit({ event: 'run.finished', exitCode: RALPH_EXIT.usage, reason: message, until: null, headSha: null, usage: NO_USAGE, report: null })
   }

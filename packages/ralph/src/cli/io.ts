@@ -7,6 +7,10 @@ export type Io = {
   /** Standard error. */
   err: (text: string) => void
   color: boolean
+  /** Set where standard error is a terminal that can be drawn on. */
+  terminal?: { columns: () => number } | undefined
+  /** false where one terminal shows both outputs: events then go to their file only, people read. */
+  eventsOut?: boolean
   now: () => Date
   /** Aborted with reason SIGINT or SIGTERM. */
   signal: AbortSignal
