@@ -63,7 +63,7 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
     }
     problems = text.trim() === '' ? [`${place.specName} was not written${done.result.verdict.kind === 'failed' ? `: ${done.result.verdict.reason}` : ''}`] : checkSpec(parseSpec(text)).map((problem) => problem.message)
     if (problems.length === 0) {
-      const advice = adviseSpec(parseSpec(text)).map((warning) => warning.message)
+      const advice = adviseSpec(parseSpec(text)).slice(0, 5).map((warning) => warning.message)
       return end({ exitCode: RALPH_EXIT.verified, reason: `the spec is written: ${parseSpec(text).tasks.length} tasks${advice.length > 0 ? `; ${advice.join('; ')}` : ''}` })
     }
     await keepRefused(place, text)

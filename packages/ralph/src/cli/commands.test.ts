@@ -50,11 +50,11 @@ describe('a command line', () => {
   })
 
   test('spec lint', async () => {
-    repo = await makeRepo({ 'good.md': '# T\n\n- [ ] something to do\n', 'bad.md': '# T\n' })
-    expect(await ralph('spec', 'lint', 'good.md')).toMatchObject({ exitCode: 0, out: [expect.stringContaining('warning no_verify'), expect.stringContaining('1 tasks')] })
-    expect(await ralph('spec', 'lint', 'bad.md')).toMatchObject({ exitCode: 14, out: [expect.stringContaining('error no_tasks'), expect.anything(), expect.anything()] })
+    repo = await makeRepo({ 'good.md': '# T\n\n- [ ] something to do\n', 'bad.md': '# T\n\n```\n- [ ] hidden\n```\n' })
+    expect(await ralph('spec', 'lint', 'good.md')).toMatchObject({ exitCode: 0, out: [expect.stringMatching(/^good\.md:3: warning no_verify: .*\n {4}fix: add "## Verify"/), expect.stringContaining('1 tasks')] })
+    expect(await ralph('spec', 'lint', 'bad.md')).toMatchObject({ exitCode: 14, out: [expect.stringMatching(/^bad\.md:4: error no_tasks: .*\n {4}fix: .*take the fence away/), expect.stringContaining('no_verify'), expect.stringContaining('cannot be run')] })
     expect((await ralph('spec', 'lint', 'none.md')).exitCode).toBe(64)
-    expect(JSON.parse((await ralph('spec', 'lint', 'bad.md', '--json')).out.join(''))).toMatchObject({ tasks: 0, problems: [{ code: 'no_tasks' }] })
+    expect(JSON.parse((await ralph('spec', 'lint', 'bad.md', '--json')).out.join(''))).toMatchObject({ tasks: 0, problems: [{ code: 'no_tasks', line: 4, fix: expect.stringContaining('fence') }] })
   })
 
   test('status where nothing was', async () => {

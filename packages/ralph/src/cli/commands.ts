@@ -1,4 +1,4 @@
-import { adviseSpec, checkSpec, ConfigError, NO_USAGE, parseSpec, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
+import { ConfigError, NO_USAGE, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
@@ -17,6 +17,7 @@ import type { World } from '../world.ts'
 import { executeCommand } from './execute-command.ts'
 import { helpText, readCommand, UsageError, type Flags, type Given } from './flags.ts'
 import type { Io } from './io.ts'
+import { lint } from './lint.ts'
 
 const MINUTE = 60_000
 const VERSION: string = z.object({ version: z.string() }).parse(manifest).version
@@ -135,25 +136,6 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
       return runVerify(options, place.git, { commandEnv: environment.command, signal, emit })
     },
   })
-}
-
-async function lint(files: readonly string[], json: boolean, io: Io): Promise<RalphExit> {
-  const [file] = files
-  const text = file === undefined ? null : await readFile(resolve(io.cwd, file), 'utf8').catch(() => null)
-  if (text === null || files.length !== 1) {
-    io.err(files.length === 1 ? `ralph: ${file} cannot be read\n` : 'ralph: name one file: ralph spec lint SPEC.md\n')
-    return RALPH_EXIT.usage
-  }
-  const spec = parseSpec(text)
-  const problems = checkSpec(spec)
-  const warnings = adviseSpec(spec)
-  if (json) io.out(`${JSON.stringify({ tasks: spec.tasks.length, verify: spec.verify, problems, warnings })}\n`)
-  else {
-    for (const problem of problems) io.out(`error ${problem.code}: ${problem.message}\n`)
-    for (const warning of warnings) io.out(`warning ${warning.code}: ${warning.message}\n`)
-    io.out(`${spec.tasks.length} tasks, ${spec.acceptance.length} acceptance criteria, ${spec.verify.length} verify commands: ${problems.length === 0 ? 'fine' : 'cannot be run'}\n`)
-  }
-  return problems.length === 0 ? RALPH_EXIT.verified : RALPH_EXIT.badSpec
 }
 
 function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal): World {
