@@ -12,6 +12,8 @@ export type ClaudeOptions = {
   /** The whole environment, HOME and the marker left out. */
   env: Record<string, string>
   maxTurns?: number
+  /** MCP servers as the text of a JSON file; null: none. The repository's own are never started. */
+  mcpConfig?: string | null
   /** Without output and without a running tool. */
   silentMs?: number
   /** What a CLI has left to exit after its last line once a result was there. */
@@ -34,7 +36,7 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
   const marker = crypto.randomUUID()
   const home = await mkdtemp(join(tmpdir(), 'ralph-home-'))
   try {
-    const args = await prepare(home, task, options.maxTurns ?? 150)
+    const args = await prepare(home, task, options)
     const child = Bun.spawn([options.bin, ...args], {
       cwd: task.dir,
       env: { ...options.env, HOME: home, [MARKER]: marker },
@@ -54,10 +56,10 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
 }
 
 /** Writes the files the flags name and returns the flags. */
-async function prepare(home: string, task: AgentTask, maxTurns: number): Promise<string[]> {
+async function prepare(home: string, task: AgentTask, options: ClaudeOptions): Promise<string[]> {
   const file = (name: string): string => join(home, 'ralph', name)
   await mkdir(join(home, 'ralph'))
-  await Promise.all([writeFile(file('mcp.json'), '{"mcpServers":{}}'), writeFile(file('settings.json'), '{}'), writeFile(file('rules.md'), task.rules)])
+  await Promise.all([writeFile(file('mcp.json'), options.mcpConfig ?? '{"mcpServers":{}}'), writeFile(file('settings.json'), '{}'), writeFile(file('rules.md'), task.rules)])
   return [
     '-p',
     '--output-format', 'stream-json',
@@ -71,7 +73,7 @@ async function prepare(home: string, task: AgentTask, maxTurns: number): Promise
     '--settings', file('settings.json'),
     '--append-system-prompt-file', file('rules.md'),
     '--session-id', crypto.randomUUID(),
-    '--max-turns', String(maxTurns),
+    '--max-turns', String(options.maxTurns ?? 150),
     '--max-budget-usd', task.maxCostUsd.toFixed(4),
     ...(task.tools ? ['--tools', task.tools.join(',')] : ['--disallowedTools', ...DISALLOWED]),
   ]

@@ -1,11 +1,8 @@
-import { ConfigError, NO_USAGE, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
-import { readFile } from 'node:fs/promises'
+import { NO_USAGE, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
 import { claudeAgent } from '../agents/claude.ts'
-import { findClaude } from '../agents/find.ts'
-import { readEnvironment, type RalphEnvironment } from '../config.ts'
 import { runDraft } from '../draft.ts'
 import { openWriter } from '../events/writer.ts'
 import { runLoop } from '../loop.ts'
@@ -14,12 +11,13 @@ import { hideFiles, openPlace } from '../place.ts'
 import { readStatus, sayStatus } from '../status.ts'
 import { runVerify } from '../verify-run.ts'
 import type { World } from '../world.ts'
+import { dryRunCommand } from './dry-run.ts'
 import { executeCommand } from './execute-command.ts'
 import { helpText, readCommand, UsageError, type Flags, type Given } from './flags.ts'
 import type { Io } from './io.ts'
 import { lint } from './lint.ts'
+import { claudeOf, environmentOf, mcpConfig, MINUTE, readGiven, runOptions } from './options.ts'
 
-const MINUTE = 60_000
 const VERSION: string = z.object({ version: z.string() }).parse(manifest).version
 
 /** Runs one command line and returns its exit code. */
@@ -41,8 +39,9 @@ export async function main(argv: readonly string[], io: Io): Promise<RalphExit> 
     case 'verify':
       return verify(given.flags, io)
     case 'status': {
-      const status = await readStatus(resolve(io.cwd, given.flags.dir ?? '.'))
-      return say(io, given.flags.json ? `${JSON.stringify(status)}\n` : sayStatus(status))
+      const now = io.now().getTime()
+      const status = await readStatus(resolve(io.cwd, given.flags.dir ?? '.'), now)
+      return say(io, given.flags.json ? `${JSON.stringify(status)}\n` : sayStatus(status, now))
     }
     case 'spec lint':
       return lint(given.rest, given.flags.json, io)
@@ -68,29 +67,16 @@ const jobOf = (flags: { dir: string | null; run: string | null; quiet: boolean; 
 
 async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
   const job = jobOf(flags, io)
+  if (flags['dry-run']) return dryRunCommand(flags, io)
+  if (flags.json) return misused('run', '--json goes with --dry-run; events are JSON already', io)
   const specFile = resolve(job.dir, flags.spec ?? 'SPEC.md')
   return executeCommand(io, {
     ...job,
     resumes: specFile,
     async work({ run, emit, signal }) {
-      const world = worldOf(flags.claude, io, emit, signal)
+      const world = worldOf(flags.claude, io, emit, signal, await mcpConfig(flags['mcp-config'], io))
       const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path })
-      const options = {
-        dir: job.dir,
-        spec: flags.spec ?? 'SPEC.md',
-        run: flags.run,
-        base: flags.base,
-        model: flags.model,
-        bounds: { maxIterations: flags['max-iterations'], maxCostUsd: flags['max-cost-usd'], maxMinutes: flags['max-minutes'] },
-        iterationMs: flags['iteration-minutes'] * MINUTE,
-        setup: flags.setup,
-        verify: flags.verify,
-        verifyMs: flags['verify-minutes'] * MINUTE,
-        allowUnchecked: flags['no-verify-ok'],
-        learnings: await optional('--learnings', flags.learnings, io),
-        previous: await optional('--previous', flags.previous, io),
-      }
-      return runLoop(options, run, place, world)
+      return runLoop(await runOptions(flags, io), run, place, world)
     },
   })
 }
@@ -102,7 +88,7 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
     resumes: null,
     async work({ emit, signal }) {
       if (flags.request === null) throw new UsageError('--request FILE is missing: the file with what is asked for')
-      const request = await optional('--request', flags.request, io)
+      const request = await readGiven('--request', flags.request, io)
       const world = worldOf(flags.claude, io, emit, signal)
       const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path })
       return runDraft(
@@ -113,7 +99,7 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
           maxCostUsd: flags['max-cost-usd'],
           maxMinutes: flags['max-minutes'],
           iterationMs: flags['iteration-minutes'] * MINUTE,
-          previous: await optional('--previous', flags.previous, io),
+          previous: await readGiven('--previous', flags.previous, io),
         },
         place,
         world,
@@ -138,25 +124,8 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
   })
 }
 
-function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal): World {
+function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal, mcpConfig: string | null = null): World {
   const environment = environmentOf(io)
-  const found = findClaude({ flag: claude === null ? null : resolve(io.cwd, claude), env: environment.claudeBin, path: environment.path })
-  if ('problem' in found) throw new Ended(RALPH_EXIT.usage, found.problem)
-  return { agent: claudeAgent({ bin: found.bin, env: environment.agent }), emit, path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep: pause, signal }
-}
-
-function environmentOf(io: Io): RalphEnvironment {
-  try {
-    return readEnvironment(io.env)
-  } catch (error) {
-    if (error instanceof ConfigError) throw new Ended(RALPH_EXIT.usage, error.message)
-    throw error
-  }
-}
-
-async function optional(flag: string, file: string | null, io: Io): Promise<string | null> {
-  if (file === null) return null
-  return readFile(resolve(io.cwd, file), 'utf8').catch((error: unknown) => {
-    throw new UsageError(`${flag} ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  })
+  const bin = claudeOf(claude, environment, io)
+  return { agent: claudeAgent({ bin, env: environment.agent, mcpConfig }), emit, path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep: pause, signal }
 }
