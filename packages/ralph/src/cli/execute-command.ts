@@ -50,6 +50,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
       screen.show(event)
     },
     onFailure: (reason) => broken.abort(reason),
+    ...(io.openLog ? { open: io.openLog } : {}),
   })
   const signal = AbortSignal.any([io.signal, broken.signal])
   const began = io.now().getTime()
@@ -62,7 +63,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
     if (lock !== null && 'problem' in lock) throw new Ended(RALPH_EXIT.internal, lock.problem)
     if (writer.failure() !== null) throw new Ended(RALPH_EXIT.internal, 'nothing was begun')
     outcome = await job.work({ run, emit: writer.emit, signal })
-    if (broken.signal.aborted && !io.signal.aborted) outcome = { ...outcome, exitCode: RALPH_EXIT.internal, reason: 'the run was stopped, its work is kept' }
+    if (broken.signal.aborted && !io.signal.aborted && outcome.exitCode === RALPH_EXIT.terminated) outcome = { ...outcome, exitCode: RALPH_EXIT.internal, reason: 'the run was stopped, its work is kept' }
   } catch (error) {
     outcome = { until: null, headSha: null, usage: NO_USAGE, report: null, ...endingOf(error, signal) }
   } finally {

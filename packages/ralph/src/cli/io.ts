@@ -1,3 +1,5 @@
+import type { openLog } from '../events/log.ts'
+
 /** The process as the commands see it; a test hands in its own. */
 export type Io = {
   env: Record<string, string | undefined>
@@ -15,4 +17,6 @@ export type Io = {
   /** Aborted with reason SIGINT or SIGTERM. */
   signal: AbortSignal
   heartbeatMs?: number
+  /** Where events are kept; a test hands in a disk that fails. */
+  openLog?: typeof openLog
 }
