@@ -20,13 +20,13 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
 const NOW = Date.UTC(2026, 0, 1, 12)
 const STATE: RunState = {
-  v: 1, run: 'r1', mode: 'run', startedAt: '2026-01-01T10:00:00.000Z', elapsedMs: 60_000, baseSha: 'a', head: 'b', spec: '# T\n\n- [x] first\n- [ ] second\n', setup: [], verify: [], baseline: null,
-  iterations: [{ task: 'x', newTree: true, progress: true, failure: null }], stuckSince: 0, trees: [], evidence: [], learnings: [], lastTicked: null, usage: { ...NO_USAGE, iterations: 1, costUsd: 0.5 }, outcome: null,
+  v: 2, run: 'r1', startedAt: '2026-01-01T10:00:00.000Z', elapsedMs: 60_000, baseSha: 'a', head: 'b', branch: null, spec: '# T\n\n- [x] first\n- [ ] second\n', setup: [], verify: [], required: [], baseline: null,
+  iterations: [{ task: 'x', kind: 'work', tree: 't', commit: 'b', ticked: ['x'], verified: true, failing: 0, failure: null, note: '' }], current: null, stuckSince: 0, trees: [], everTicked: [], evidence: [], agentNotes: null, diagnosis: null, granted: [], learnings: [], lastTicked: null, usage: { ...NO_USAGE, iterations: 1, costUsd: 0.5 }, outcome: null,
 }
 const task = { id: 'x', text: 'second' }
 const started: RalphEventBody = { event: 'run.started', mode: 'run', baseSha: 'a', tasks: [], verify: [], model: null, maxIterations: 25, resumed: false }
 const turn: RalphEventBody = { event: 'iteration.started', iteration: 2, task, kind: 'diagnosis', promptTokens: 1 }
-const did = (summary: string): RalphEventBody => ({ event: 'agent.activity', iteration: 2, kind: 'tool', summary, tool: 'Bash', parent: null })
+const did = (summary: string): RalphEventBody => ({ event: 'agent.activity', iteration: 2, kind: 'tool', summary, tool: 'Bash', rule: null, parent: null })
 const verified: RalphEventBody = { event: 'verify.finished', report: { baseSha: 'a', headSha: 'b', base: [], head: [], findings: [], diff: { files: 1, insertions: 1, deletions: 0 }, passed: false, reason: '`bun test` exited with 1' } }
 const finished = (exitCode: number, until: string | null = null): RalphEventBody => ({ event: 'run.finished', exitCode, reason: 'why', until, headSha: 'c', usage: { ...NO_USAGE, costUsd: 0.75 }, report: null })
 
@@ -67,7 +67,7 @@ describe('a run at work', () => {
 
 describe('a run that is over', () => {
   test('by itself', async () => {
-    await state({ outcome: { exitCode: 12, reason: 'older' } })
+    await state({ outcome: { exitCode: 12, reason: 'older', until: null } })
     await write([started, turn, finished(12, '2026-01-01T15:00:00.000Z')])
     expect(await read()).toMatchObject({ running: false, outcome: { exitCode: 12, reason: 'why' }, pausedUntil: '2026-01-01T15:00:00.000Z', costUsd: 0.75, task: 'second', elapsedMs: 60_000 })
   })

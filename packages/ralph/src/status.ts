@@ -60,7 +60,7 @@ export async function readStatus(dir: string, now: number): Promise<Status> {
   const tasks = ours ? parseSpec(ours.spec).tasks : []
   return {
     run,
-    mode: told.mode ?? ours?.mode ?? null,
+    mode: told.mode,
     running,
     pid: holder?.pid ?? null,
     lastEventAt: told.at,

@@ -60,8 +60,10 @@ const OPTIONS: Omit<RunOptions, 'dir'> = {
   iterationMs: 60_000,
   setup: [],
   verify: ['test ! -e broken'],
+  require: [],
   verifyMs: 60_000,
   allowUnchecked: false,
+  checksAtEnd: false,
   learnings: null,
   previous: null,
 }

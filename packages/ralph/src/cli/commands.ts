@@ -2,10 +2,11 @@ import { NO_USAGE, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
-import { claudeAgent } from '../agents/claude.ts'
+import { chooseAgent } from '../agents/choose.ts'
 import { runDraft } from '../draft.ts'
 import { openWriter } from '../events/writer.ts'
 import { runLoop } from '../loop.ts'
+import { Ended } from '../outcome.ts'
 import { hideFiles, openPlace } from '../place.ts'
 import { readStatus, sayStatus } from '../status.ts'
 import { runVerify } from '../verify-run.ts'
@@ -15,7 +16,7 @@ import { executeCommand } from './execute-command.ts'
 import { helpText, readCommand, UsageError, type Flags, type Given } from './flags.ts'
 import type { Io } from './io.ts'
 import { lint } from './lint.ts'
-import { claudeOf, environmentOf, mcpConfig, MINUTE, readGiven, runOptions } from './options.ts'
+import { environmentOf, mcpConfig, MINUTE, readGiven, runOptions } from './options.ts'
 
 const VERSION: string = z.object({ version: z.string() }).parse(manifest).version
 
@@ -125,6 +126,7 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
 
 function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal, mcpConfig: string | null = null): World {
   const environment = environmentOf(io)
-  const bin = claudeOf(claude, environment, io)
-  return { agent: claudeAgent({ bin, env: environment.agent, mcpConfig }), emit, path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep: pause, signal }
+  const agent = chooseAgent('claude', { bin: claude === null ? null : resolve(io.cwd, claude), environment, mcpConfig })
+  if ('problem' in agent) throw new Ended(RALPH_EXIT.usage, agent.problem)
+  return { agent, emit, path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep: pause, signal }
 }

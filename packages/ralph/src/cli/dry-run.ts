@@ -13,7 +13,7 @@ import { planRun, type Plan } from './plan.ts'
 import { unfinishedRun } from './unfinished.ts'
 
 /** What the plan does not decide but people want to see. */
-type Means = { claude: string; required: string[]; beforeEdit: string | null; mcpConfig: string | null }
+type Means = { claude: string; beforeEdit: string | null; mcpConfig: string | null }
 
 /** `ralph run --dry-run`: the plan and the very next prompt. Runs nothing but git, writes nothing. */
 export async function dryRunCommand(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
@@ -30,8 +30,8 @@ export async function dryRunCommand(flags: Flags<'run'>, io: Io): Promise<RalphE
   }
 }
 
-/** Flags that take part in a run without changing what is planned. */
-const Further = z.looseObject({ require: z.array(z.string()).default([]), 'before-edit': z.string().nullable().default(null) })
+/** The flag belongs to the locks; a build of Ralph without them has none. */
+const Further = z.looseObject({ 'before-edit': z.string().nullable().default(null) })
 
 /** The checks come in the order in which `ralph run` makes them. */
 async function look(flags: Flags<'run'>, io: Io): Promise<Plan & Means> {
@@ -47,9 +47,8 @@ async function look(flags: Flags<'run'>, io: Io): Promise<Plan & Means> {
   const claude = claudeOf(flags.claude, environment, io)
   const spec = resolve(dir, flags.spec ?? 'SPEC.md')
   const place = await openPlace({ dir, spec, path: environment.path })
-  const plan = await planRun(await runOptions(flags, io), flags.run ?? (await unfinishedRun(files.state, spec)), place)
-  const further = Further.parse(flags)
-  return { ...plan, claude, required: further.require, beforeEdit: further['before-edit'], mcpConfig: servers === null ? null : flags['mcp-config'] }
+  const plan = await planRun(await runOptions(flags, io), flags.run ?? (await unfinishedRun(files.state, spec)), place, () => io.now().getTime())
+  return { ...plan, claude, beforeEdit: Further.parse(flags)['before-edit'], mcpConfig: servers === null ? null : flags['mcp-config'] }
 }
 
 const SHOWN_PATHS = 20
@@ -62,10 +61,11 @@ export function sayPlan(plan: Plan & Means): string {
   const rows: [string, string | null][] = [
     ['run', plan.resumed ? `${plan.run}, goes on after ${bounds.usedIterations} iterations` : `${plan.run ?? 'a new one'}`],
     ['directory', `${plan.dir}, ${plan.branch?.replace('refs/heads/', 'branch ') ?? 'no branch'}, head ${plan.head.slice(0, 12)}`],
-    ['base', plan.base?.slice(0, 12) ?? 'the commit of what lies in the tree'],
+    ['base', `${plan.base?.slice(0, 12) ?? 'the commit of what lies in the tree'}${plan.measuresBase ? ', measured first' : ''}`],
+    ['restores', plan.restoresHead === null ? null : `the branch to ${plan.restoresHead.slice(0, 12)}: a killed agent had moved it`],
     ['commits first', list(paths, 'nothing: the tree is clean')],
     ['spec', `${plan.spec}, ${plan.tasks.filter((task) => task.done).length} of ${plan.tasks.length} tasks done`],
-    ['restores', plan.restoresSpec ? `${plan.spec}: what was edited beyond its boxes is undone` : null],
+    ['restores', plan.restoresSpec ? `${plan.spec}, as the run has it` : null],
     ['setup', list(plan.setup, 'nothing')],
     ['verify', list(plan.verify, 'nothing: the diff alone counts')],
     ['required', plan.required.length === 0 ? null : list(plan.required, '')],
@@ -77,7 +77,7 @@ export function sayPlan(plan: Plan & Means): string {
   ]
   const table = rows.filter((row): row is [string, string] => row[1] !== null).map(([name, text]) => `${name.padEnd(14)}${text.split('\n').map(safeLine).join('\n')}`)
   const tasks = plan.tasks.map((task) => `  [${task.done ? 'x' : ' '}] ${safeLine(task.text)}${task.id === next?.task.id ? `   <- next: attempt ${next.attempt}${next.kind === 'diagnosis' ? ', a diagnosis' : ''}` : ''}`)
-  const prompt = plan.prompt && next ? `Prompt of iteration ${next.iteration} (about ${plan.prompt.tokens} tokens of at most ${plan.prompt.budget}):\n\n${printable(plan.prompt.text)}` : 'Every box is ticked: the checks come first, and a prompt only if they fail.\n'
+  const prompt = plan.prompt && next ? `Prompt of iteration ${next.iteration} (about ${plan.prompt.tokens} tokens of at most ${plan.prompt.budget}):\n\n${printable(plan.prompt.text)}` : plan.stops === null ? 'Every box is ticked: the checks come first, and a prompt only if they fail.\n' : `No iteration would follow: ${safeLine(plan.stops)}\n`
   return `Nothing is run and nothing is written. A run would begin so:\n\n${table.join('\n')}\n\nTasks:\n${tasks.join('\n')}\n\n${prompt}`
 }
 

@@ -6,7 +6,7 @@ import { openScreen } from '../events/screen.ts'
 import { Ended, interrupted, type Outcome } from '../outcome.ts'
 import { aiDir, filesIn } from '../place.ts'
 import { takeLock, type Holder } from '../progress/lock.ts'
-import { loadState } from '../progress/state.ts'
+import { loadState, recordOutcome } from '../progress/state.ts'
 import type { Io } from './io.ts'
 import { unfinishedRun } from './unfinished.ts'
 import { UsageError } from './flags.ts'
@@ -56,6 +56,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const began = io.now().getTime()
   const heart = setInterval(() => writer.emit({ event: 'heartbeat', iteration, elapsedMs: io.now().getTime() - began }), io.heartbeatMs ?? HEARTBEAT_MS)
   let outcome: Outcome
+  let carried = false
   try {
     if (dir === null) throw new Ended(RALPH_EXIT.usage, `--dir ${job.dir} is not a directory`)
     if (strange) throw new Ended(RALPH_EXIT.usage, `${aiDir(dir)} is not a directory; Ralph keeps its files there and follows no link`)
@@ -63,6 +64,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
     if (lock !== null && 'problem' in lock) throw new Ended(RALPH_EXIT.internal, lock.problem)
     if (writer.failure() !== null) throw new Ended(RALPH_EXIT.internal, 'nothing was begun')
     outcome = await job.work({ run, emit: writer.emit, signal })
+    carried = true
     if (broken.signal.aborted && !io.signal.aborted && outcome.exitCode === RALPH_EXIT.terminated) outcome = { ...outcome, exitCode: RALPH_EXIT.internal, reason: 'the run was stopped, its work is kept' }
   } catch (error) {
     outcome = { until: null, headSha: null, usage: NO_USAGE, report: null, ...endingOf(error, signal) }
@@ -73,6 +75,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const exitCode = writer.failure() === null ? outcome.exitCode : RALPH_EXIT.internal
   screen.close()
   await writer.close()
+  if (carried && job.resumes !== null && files !== null) await recordOutcome(files.state, run, { ...outcome, exitCode }).catch((error: unknown) => io.err(`ralph: how the run ended could not be written down: ${String(error)}\n`))
   if (free) await lock.release().catch(() => undefined)
   return exitCode
 }

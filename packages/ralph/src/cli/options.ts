@@ -26,8 +26,10 @@ export async function runOptions(flags: Flags<'run'>, io: Io): Promise<RunOption
     iterationMs: flags['iteration-minutes'] * MINUTE,
     setup: flags.setup,
     verify: flags.verify,
+    require: [],
     verifyMs: flags['verify-minutes'] * MINUTE,
     allowUnchecked: flags['no-verify-ok'],
+    checksAtEnd: flags['checks-at-end'],
     learnings: await readGiven('--learnings', flags.learnings, io),
     previous: await readGiven('--previous', flags.previous, io),
   }

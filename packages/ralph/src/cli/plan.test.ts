@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { scriptedAgent, type Step } from '../agents/scripted.ts'
 import { makeRepo, PATH, runRalph, toRan, type Repo } from '../testing.ts'
 import { main } from './commands.ts'
-import { nextAttempt } from './plan.ts'
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000)
@@ -70,7 +69,7 @@ describe('the plan', () => {
     await repo.write({ 'a.txt': 'changed\n', 'ü b.txt': 'n' })
     const { out } = await dry('--setup', 'bun install', '--max-iterations', '7')
     const text = out.join('')
-    for (const words of ['run           a new one\n', 'branch main', 'base          the commit of what lies in the tree\n', 'commits first a.txt\n              ü b.txt\n', 'SPEC.md, 0 of 2 tasks done', 'setup         bun install\n', 'verify        test ! -e broken\n', 'iterations 0 of 7', 'claude        /bin/true\n', '  [ ] the first task   <- next: attempt 1\n', 'Prompt of iteration 1 (about ', '<guidance>\nAGENTS.md:\nNo semicolons.\n</guidance>']) expect(text).toContain(words)
+    for (const words of ['run           a new one\n', 'branch main', 'base          the commit of what lies in the tree, measured first\n', 'commits first a.txt\n              ü b.txt\n', 'SPEC.md, 0 of 2 tasks done', 'setup         bun install\n', 'verify        test ! -e broken\n', 'iterations 0 of 7', 'claude        /bin/true\n', '  [ ] the first task   <- next: attempt 1\n', 'Prompt of iteration 1 (about ', '<guidance>\nAGENTS.md:\nNo semicolons.\n</guidance>']) expect(text).toContain(words)
   })
   test('of a new run, for machines', async () => {
     await start()
@@ -81,8 +80,11 @@ describe('the plan', () => {
     await start()
     const step: Step = ({ dir }) => { writeFileSync(join(dir, 'b.txt'), 'b'); writeFileSync(join(dir, 'SPEC.md'), SPEC.replace('[ ]', '[x]')) }
     await runRalph(repo, { agent: scriptedAgent([step]), options: { bounds: { maxIterations: 1, maxCostUsd: 1, maxMinutes: 1 } } })
+    rmSync(join(repo.dir, 'SPEC.md'))
+    expect(await plan('--run', 'test')).toMatchObject({ run: 'test', resumed: true, restoresSpec: true, measuresBase: false, next: { iteration: 2, task: { text: 'the second task' } }, bounds: { usedIterations: 1, spentUsd: 0.01 } })
+    expect(await plan('--run', 'test', '--max-iterations', '1')).toMatchObject({ next: null, prompt: null, stops: '1 of 1 iterations are used up' })
     writeFileSync(join(repo.dir, 'SPEC.md'), SPEC.replace('\n\n## V', '\n- [ ] a third task\n\n## V'))
-    expect(await plan('--run', 'test')).toMatchObject({ run: 'test', resumed: true, restoresSpec: true, next: { iteration: 2, task: { text: 'the second task' } }, bounds: { usedIterations: 1, spentUsd: 0.01 } })
+    expect(await dry('--run', 'test')).toMatchObject({ exitCode: 14, err: expect.stringContaining('was edited since run test began') })
     expect(await plan()).toMatchObject({ run: null, resumed: false, next: { iteration: 1, task: { text: 'the first task' } } })
   })
   test('where every box is ticked', async () => {
@@ -109,6 +111,18 @@ describe('the plan', () => {
     await runRalph(repo, { agent: later, options: { verify: [], bounds: { maxIterations: 2, maxCostUsd: 1, maxMinutes: 1 } } })
     expect(later.seen[0]?.prompt).toBe(again.prompt.text)
   })
+})
+
+test('the third attempt is a diagnosis, with the very prompt of it', async () => {
+  await start()
+  let serial = 0
+  const busy: Step = ({ dir }) => writeFileSync(join(dir, 'b.txt'), String((serial += 1)))
+  await runRalph(repo, { agent: scriptedAgent([busy]), options: { verify: [], bounds: { maxIterations: 2, maxCostUsd: 1, maxMinutes: 1 } } })
+  const { next, prompt } = await plan('--run', 'test')
+  expect(next).toMatchObject({ iteration: 3, attempt: 3, kind: 'diagnosis' })
+  const agent = scriptedAgent([() => undefined])
+  await runRalph(repo, { agent, options: { verify: [], bounds: { maxIterations: 3, maxCostUsd: 1, maxMinutes: 1 } } })
+  expect(agent.seen[0]?.prompt).toBe(prompt.text)
 })
 
 describe('ends as the run would', () => {
@@ -146,15 +160,4 @@ describe('ends as the run would', () => {
     await start()
     expect((await ralph(['run', '--json'])).exitCode).toBe(64)
   })
-})
-
-test.each<[string, { task: string; progress: boolean }[], number | null, number, string]>([
-  ['none before', [], null, 1, 'work'],
-  ['one before', [{ task: 'a', progress: false }], null, 2, 'work'],
-  ['two before', [{ task: 'a', progress: false }, { task: 'b', progress: false }, { task: 'a', progress: false }], null, 3, 'diagnosis'],
-  ['progress since', [{ task: 'a', progress: false }, { task: 'a', progress: true }, { task: 'a', progress: false }], null, 2, 'work'],
-  ['looked at by a person', [{ task: 'a', progress: false }, { task: 'a', progress: false }], 10, 1, 'work'],
-])('attempts: %s', (_name, facts, ended, attempt, kind) => {
-  const iterations = facts.map((fact) => ({ ...fact, newTree: true, failure: null }))
-  expect(nextAttempt({ iterations, stuckSince: 0, outcome: ended === null ? null : { exitCode: ended, reason: '' } }, 'a')).toEqual({ attempt, kind: kind === 'diagnosis' ? 'diagnosis' : 'work' })
 })

@@ -1,16 +1,18 @@
-import { checkSpec, parseSpec, RALPH_EXIT, type SpecTask } from '@factory/shared'
+import { RALPH_EXIT, type SpecTask } from '@factory/shared'
 import { lstat, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { fresh, goOn, readSpec } from '../begin.ts'
 import type { Git } from '../git.ts'
+import { promptFor } from '../iterate.ts'
 import { Ended } from '../outcome.ts'
 import { filesIn, type Place } from '../place.ts'
-import { reconcile } from '../progress/boxes.ts'
-import type { Bounds } from '../progress/decide.ts'
-import { loadState, type RunState } from '../progress/state.ts'
+import { decide, type Bounds, type Decision } from '../progress/decide.ts'
+import { loadState, startOf } from '../progress/state.ts'
 import { BUDGET } from '../prompt/budget.ts'
 import { readGuidance } from '../prompt/guidance.ts'
-import { buildPrompt, diagnosisPrompt, type Prompt } from '../prompt/prompt.ts'
-import type { RunOptions } from '../session.ts'
+import type { Prompt } from '../prompt/prompt.ts'
+import { specOf, type RunOptions } from '../session.ts'
+import { lineOf, specOfLeft } from '../take-up.ts'
 
 /** What `ralph run` would do next. Shas are full; money is in US dollars. */
 export type Plan = {
@@ -20,86 +22,79 @@ export type Plan = {
   dir: string
   branch: string | null
   head: string
+  /** Where the branch is put before anything else: a killed agent had moved it. null: it stays. */
+  restoresHead: string | null
   /** What the work is compared with; null: the commit that is made of `commits` first. */
   base: string | null
+  /** The checks run at base first. */
+  measuresBase: boolean
   /** Paths that lie in the tree and are put into a commit of their own before anything else. */
   commits: string[]
   spec: string
-  /** The spec was edited beyond its boxes since the run began; that is undone. */
+  /** The file differs from what the run goes on with, and is written anew. */
   restoresSpec: boolean
   tasks: SpecTask[]
-  /** null: every box is ticked, and the checks come first. */
+  /** null: every box is ticked and the checks come first, or the run would stop. */
   next: { task: SpecTask; iteration: number; attempt: number; kind: 'work' | 'diagnosis' } | null
+  /** Why the run would end before another iteration. */
+  stops: string | null
   setup: string[]
   verify: string[]
+  /** Those of them that must succeed whatever they do at base. */
+  required: string[]
   bounds: Bounds & { iterationMinutes: number; verifyMinutes: number; usedIterations: number; spentUsd: number; usedMinutes: number }
   model: string | null
   prompt: (Prompt & { budget: number }) | null
 }
 
 /**
- * Looks at what a run would begin with and writes nothing. The checks are those of the run itself, in
- * its order, with its words (plan.test.ts holds them against each other).
+ * Looks at what a run would begin with and writes nothing: the same functions in the same order as
+ * `begin`, without what they are followed by there.
  * @throws Ended as the run would end
  */
-export async function planRun(options: RunOptions, run: string | null, place: Place): Promise<Plan> {
+export async function planRun(options: RunOptions, run: string | null, place: Place, now: () => number): Promise<Plan> {
   const { git } = place
   const left = await loadState(filesIn(place.ai).state)
-  const old = left !== null && left.run === run && left.mode === 'run' ? left : null
+  const old = left !== null && left.run === run ? left : null
   const head = await git.head()
   if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
-  const found = await readFile(place.spec, 'utf8').catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
-  const markdown = old?.spec ?? usable(found, options.spec)
-  const spec = parseSpec(markdown)
-  const verify = old?.verify ?? (options.verify.length > 0 ? [...options.verify] : spec.verify)
-  if (verify.length === 0 && !options.allowUnchecked) {
-    throw new Ended(RALPH_EXIT.badSpec, 'there is no verify command: name one with --verify, add a "## Verify" section to the spec, or allow a run on the diff alone with --no-verify-ok')
-  }
+  const line = old ? await lineOf(git, old, head) : { branch: await git.branch(), parent: head }
+  const spec = old ? await specOfLeft(old, place.spec) : await readSpec(place, options.spec)
   const commits = await changedPaths(place)
-  const named = old?.baseSha ?? (options.base === null ? null : await git.commit(options.base))
-  if (options.base !== null && named === null) throw new Ended(RALPH_EXIT.baseUnverifiable, `--base ${options.base} is no commit of this repository`)
-  const base = named ?? (commits.length === 0 ? head : null)
-  const open = spec.tasks.find((task) => !task.done)
-  const iteration = (old?.iterations.length ?? 0) + 1
-  const next = open ? { task: open, iteration, ...nextAttempt(old, open.id) } : null
+  const found = { branch: line.branch, head: line.parent, tree: '' }
+  const state = old ? goOn(old, options, spec, found) : await fresh(options, run ?? 'new', place, { now }, spec, found)
+  const onCommit = old === null && options.base === null && commits.length > 0
+  const session = { state, options, place, guidance: await readGuidance(onCommit ? withFiles(place, commits) : git, state.baseSha) }
+  const open = specOf(session).tasks.find((task) => !task.done)
+  const step = open ? decide({ iterations: state.iterations, start: startOf(state), since: state.stuckSince, task: open, costUsd: state.usage.costUsd, minutes: state.elapsedMs / 60_000 }, options.bounds) : null
+  const next = open && step?.do === 'work' ? { task: open, iteration: state.iterations.length + 1, attempt: state.iterations.filter((fact) => fact.task === open.id).length + 1, kind: step.kind } : null
   return {
     run,
     resumed: old !== null,
     dir: place.dir,
-    branch: await git.branch(),
+    branch: line.branch,
     head,
-    base,
+    restoresHead: line.parent === head ? null : line.parent,
+    base: onCommit ? null : state.baseSha,
+    measuresBase: state.baseline === null && state.verify.length > 0,
     commits,
     spec: place.specName,
-    restoresSpec: old !== null && reconcile(old.spec, typeof found === 'string' ? found : null).tampered,
-    tasks: spec.tasks,
+    restoresSpec: (await readFile(place.spec, 'utf8').catch(() => null)) !== state.spec,
+    tasks: specOf(session).tasks,
     next,
-    setup: [...options.setup],
-    verify,
-    bounds: { ...options.bounds, iterationMinutes: options.iterationMs / 60_000, verifyMinutes: options.verifyMs / 60_000, usedIterations: iteration - 1, spentUsd: old?.usage.costUsd ?? 0, usedMinutes: (old?.elapsedMs ?? 0) / 60_000 },
+    stops: step === null ? null : stopOf(step),
+    setup: state.setup,
+    verify: state.verify,
+    required: state.required,
+    bounds: { ...options.bounds, iterationMinutes: options.iterationMs / 60_000, verifyMinutes: options.verifyMs / 60_000, usedIterations: state.iterations.length, spentUsd: state.usage.costUsd, usedMinutes: state.elapsedMs / 60_000 },
     model: options.model,
-    prompt: next && { ...promptOf({ spec, task: next.task, specFile: place.specName, verify, evidence: old?.evidence ?? [], learnings: options.learnings, previous: options.previous, guidance: await readGuidance(base === null ? withFiles(place, commits) : git, base ?? head) }, next), budget: BUDGET.build },
+    prompt: next && { ...promptFor(session, next), budget: BUDGET.build },
   }
 }
 
-function promptOf(given: Parameters<typeof buildPrompt>[0], next: { attempt: number; kind: 'work' | 'diagnosis' }): Prompt {
-  return next.kind === 'diagnosis' ? diagnosisPrompt({ ...given, attempts: next.attempt - 1 }) : buildPrompt(given)
-}
-
-function usable(text: string | Error, name: string): string {
-  if (text instanceof Error) throw new Ended(RALPH_EXIT.badSpec, `the spec ${name} cannot be read: ${text.message}`)
-  const problems = checkSpec(parseSpec(text))
-  if (problems.length > 0) throw new Ended(RALPH_EXIT.badSpec, problems.map((problem) => problem.message).join('; '))
-  return text
-}
-
-/** Attempts at a task are counted from its last progress; the third is a diagnosis. */
-export function nextAttempt(state: Pick<RunState, 'iterations' | 'stuckSince' | 'outcome'> | null, task: string): { attempt: number; kind: 'work' | 'diagnosis' } {
-  // Whoever runs a stuck run again has looked at it.
-  const since = state?.outcome?.exitCode === RALPH_EXIT.stuck ? state.iterations.length : (state?.stuckSince ?? 0)
-  const facts = (state?.iterations ?? []).slice(since).filter((fact) => fact.task === task)
-  const attempt = facts.length - (facts.findLastIndex((fact) => fact.progress) + 1) + 1
-  return { attempt, kind: attempt === 3 ? 'diagnosis' : 'work' }
+function stopOf(step: Decision): string | null {
+  if (step.do === 'limit') return step.message
+  return step.do === 'stuck' ? `stuck: ${step.facts.join('; ')}` : null
 }
 
 /** Paths that differ from HEAD, Ralph's own files left out. The index is not touched, not even refreshed. */
@@ -114,10 +109,13 @@ function withFiles(place: Place, changed: readonly string[]): Git {
   return {
     ...place.git,
     async may(args) {
-      const path = args[0] === 'show' ? (args[1] ?? '').slice((args[1] ?? '').indexOf(':') + 1) : ''
+      // The last word of `show` and `cat-file` names a path in a commit.
+      const path = /^[0-9a-f]+:(.+)$/s.exec(args.at(-1) ?? '')?.[1] ?? ''
       if (!changed.includes(path)) return place.git.may(args)
       const file = join(place.root, path)
-      return (await lstat(file).catch(() => null))?.isFile() ? (await readFile(file, 'utf8')).trim() : null
+      const stat = await lstat(file).catch(() => null)
+      if (!stat?.isFile()) return null
+      return args.includes('-s') ? String(stat.size) : (await readFile(file, 'utf8')).trim()
     },
   }
 }

@@ -10,6 +10,8 @@ const GOES_ON: readonly number[] = [RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_E
 export async function unfinishedRun(stateFile: string, spec: string): Promise<string | null> {
   const state = await loadState(stateFile)
   if (state === null || (state.outcome !== null && !GOES_ON.includes(state.outcome.exitCode))) return null
+  // Killed in the middle of an iteration: an edit of the checklist is the agent's, and no reason to begin anew with it.
+  if (state.current !== null) return state.run
   const found = await readFile(spec, 'utf8').catch(() => null)
   return found !== null && reconcile(state.spec, found).tampered ? null : state.run
 }

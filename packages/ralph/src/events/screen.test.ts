@@ -12,7 +12,7 @@ const at = (body: RalphEventBody, seconds = 0): RalphEvent => RalphEvent.parse({
 const task = { id: 'a', text: 'Serve the version' }
 const started: RalphEventBody = { event: 'run.started', mode: 'run', baseSha: null, tasks: [{ ...task, done: false }], verify: ['bun test'], model: null, maxIterations: 25, resumed: false }
 const turn: RalphEventBody = { event: 'iteration.started', iteration: 3, task, kind: 'work', promptTokens: 500 }
-const tool = (summary: string): RalphEventBody => ({ event: 'agent.activity', iteration: 3, kind: 'tool', summary, tool: 'Edit', parent: null })
+const tool = (summary: string): RalphEventBody => ({ event: 'agent.activity', iteration: 3, kind: 'tool', summary, tool: 'Edit', rule: null, parent: null })
 const over: RalphEventBody = { event: 'iteration.finished', iteration: 3, durationMs: 65_000, isError: false, endedBy: null, commit: 'c'.repeat(40), tree: null, usage: { ...NO_USAGE, iterations: 1, costUsd: 0.25 }, text: null }
 const finished: RalphEventBody = { event: 'run.finished', exitCode: 0, reason: 'r', until: null, headSha: null, usage: { ...NO_USAGE, iterations: 1, costUsd: 0.25 }, report: null }
 const viewOf = (events: RalphEvent[], before = NEW) => events.reduce((view, event) => see(view, event, before), startView(before))
