@@ -1,6 +1,7 @@
 import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT } from '@factory/shared'
 import { readFile, rm } from 'node:fs/promises'
 import { commitWork } from './git.ts'
+import { openLocks } from './locks/open.ts'
 import { Ended } from './outcome.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
 import { loadState, type RunState } from './progress/state.ts'
@@ -26,7 +27,7 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   const spec = old ? await specOfLeft(old, place.spec) : await readSpec(place, options.spec)
   const found = { ...line, ...(await commitWork(place.git, line, 'Save the work found in the tree')) }
   const state = old ? goOn(old, options, spec, found) : await fresh(options, run, place, world, spec, found)
-  const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map() }
+  const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), locks: options.beforeEdit === null ? null : openLocks({ command: options.beforeEdit, place, env: world.callerEnv, emit: world.emit, sleep: world.sleep, signal: world.signal }), startedMs: world.now(), reports: new Map() }
   await setSpec(session, state.spec)
   if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
   await save(session)
@@ -97,7 +98,6 @@ export async function fresh(options: RunOptions, run: string, place: Place, worl
     everTicked: [],
     agentNotes: null,
     diagnosis: null,
-    granted: [],
     learnings: [],
     lastTicked: null,
     usage: NO_USAGE,

@@ -5,6 +5,8 @@ import { commitWork } from './git.ts'
 import { addUsage, type Outcome } from './outcome.ts'
 import { reconcile } from './progress/boxes.ts'
 import type { IterationFact } from './progress/facts.ts'
+import type { Kept } from './locks/keep.ts'
+import { unasked } from './locks/unasked.ts'
 import { buildPrompt, diagnosisPrompt, RULES, type Prompt } from './prompt/prompt.ts'
 import { restore } from './restore.ts'
 import { elapsedMs, emit, outcome, save, setSpec, specOf, type Session } from './session.ts'
@@ -30,7 +32,7 @@ export async function iterate(session: Session, task: SpecTask, kind: IterationF
     costLeftUsd: options.bounds.maxCostUsd - state.usage.costUsd,
     limitMs: Math.max(1000, Math.min(options.iterationMs, options.bounds.maxMinutes * 60_000 - elapsedMs(session))),
     tools: kind === 'diagnosis' ? ['Read', 'Glob', 'Grep', 'Bash'] : null,
-    beforeEdit: null,
+    beforeEdit: kind === 'work' ? (session.locks?.beforeEdit ?? null) : null,
   })
   return kind === 'diagnosis' ? keepDiagnosis(session, turn, done) : keepWork(session, turn, done)
 }
@@ -56,6 +58,7 @@ async function keepWork(session: Session, turn: Turn, done: Execution): Promise<
   const { state, place } = session
   const boxes = reconcile(state.spec, await readFile(place.spec, 'utf8').catch(() => null))
   if (boxes.tampered) emit(session, { event: 'agent.activity', iteration: turn.iteration, kind: 'system', summary: `${place.specName} was edited beyond its boxes; the edit is undone`, tool: null, parent: null, rule: 'checklist_edited' })
+  const held = await session.locks?.keep(state.head, state.baseSha)
   const kept = await commitWork(place.git, { branch: state.branch, parent: state.head }, `Ralph ${turn.iteration}: ${turn.task.text.slice(0, 60)}`)
   state.head = kept.head
   await close(session, turn, done, kept)
@@ -63,9 +66,15 @@ async function keepWork(session: Session, turn: Turn, done: Execution): Promise<
   await setSpec(session, done.end ? state.spec : boxes.markdown)
   if (!done.end) await judgeWork(session, { done, ticked: boxes.ticked, changed: kept.commit !== null })
   await takeNotes(session)
+  state.evidence.push(...undoneOf(held))
   await save(session)
-  return done.end ? outcome(session, { ...done.end }) : null
+  if (done.end) return outcome(session, { ...done.end })
+  // Kept as it is: a run that is taken up asks again before it says "done".
+  return held && held.unknown.length > 0 ? outcome(session, unasked(held.unknown)) : null
 }
+
+const undoneOf = (held: Kept | undefined): string[] =>
+  held && held.undone.length > 0 ? [`Changes of these files were undone, somebody else is at work on them; do without:\n${held.undone.map(({ path, reason }) => `- ${path}: ${reason}`).join('\n')}`] : []
 
 /** A diagnosis leaves words for the next attempt and nothing else: whatever it changed is undone. */
 async function keepDiagnosis(session: Session, turn: Turn, done: Execution): Promise<Outcome | null> {

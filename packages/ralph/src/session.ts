@@ -1,5 +1,6 @@
 import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
 import { writeFile } from 'node:fs/promises'
+import type { Locks } from './locks/open.ts'
 import type { Outcome } from './outcome.ts'
 import { filesIn, type Place } from './place.ts'
 import type { Bounds } from './progress/decide.ts'
@@ -30,6 +31,8 @@ export type RunOptions = {
   checksAtEnd: boolean
   learnings: string | null
   previous: string | null
+  /** The caller's command that is asked for the lock of a file; null: there are no locks. */
+  beforeEdit: string | null
 }
 
 /** A run in progress. `state` is what is on disk; the rest can be had again. */
@@ -39,6 +42,8 @@ export type Session = {
   place: Place
   state: RunState
   guidance: Guidance[]
+  /** null: nobody needs to be asked before an edit. */
+  locks: Locks | null
   startedMs: number
   /** Reports by commit: the same commit is not measured twice. */
   reports: Map<string, VerifyReport>

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { MARKER, signalGroup, sweep } from '../process/group.ts'
 import { Tail } from '../process/tail.ts'
 import type { Agent, AgentResult, AgentTask } from './agent.ts'
+import { openGuard, type Guard } from '../locks/guard.ts'
 import { judge, type Ending } from './judge.ts'
 import { fold, START, usageOf, type StreamState } from './stream.ts'
 
@@ -37,11 +38,14 @@ export function claudeAgent(options: ClaudeOptions): Agent {
 async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<AgentResult> {
   const marker = crypto.randomUUID()
   const home = await mkdtemp(join(tmpdir(), 'ralph-home-'))
+  let guard: Guard | null = null
   try {
-    const args = await prepare(home, task, options)
+    await mkdir(join(home, 'ralph'))
+    guard = await openGuard(join(home, 'ralph'), task.beforeEdit)
+    const args = await prepare(home, task, options, guard)
     const child = Bun.spawn([options.bin, ...args], {
       cwd: task.dir,
-      env: { ...options.env, HOME: home, [MARKER]: marker },
+      env: { ...options.env, ...guard.env, HOME: home, [MARKER]: marker },
       // Closed at once: an open silent stdin costs three seconds.
       stdin: new TextEncoder().encode(task.prompt),
       stdout: 'pipe',
@@ -53,23 +57,25 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
     await sweep(marker)
     return { verdict: { kind: 'failed', reason: `claude could not be started: ${error instanceof Error ? error.message : String(error)}` }, usage: NO_USAGE, text: null, endedBy: null }
   } finally {
+    await guard?.close()
     await rm(home, { recursive: true, force: true }).catch(() => undefined)
   }
 }
 
 /** Writes the files the flags name and returns the flags. */
-async function prepare(home: string, task: AgentTask, options: ClaudeOptions): Promise<string[]> {
+async function prepare(home: string, task: AgentTask, options: ClaudeOptions, guard: Guard): Promise<string[]> {
   const file = (name: string): string => join(home, 'ralph', name)
-  await mkdir(join(home, 'ralph'))
-  await Promise.all([writeFile(file('mcp.json'), options.mcpConfig ?? NO_SERVERS), writeFile(file('settings.json'), '{}'), writeFile(file('rules.md'), task.rules)])
+  await Promise.all([writeFile(file('mcp.json'), options.mcpConfig ?? NO_SERVERS), writeFile(file('settings.json'), JSON.stringify(guard.settings)), writeFile(file('rules.md'), task.rules)])
   return [
     '-p',
     '--output-format', 'stream-json',
     '--verbose',
     '--dangerously-skip-permissions',
     ...(task.model ? ['--model', task.model] : []),
-    // The repository's own settings could run hooks, start servers and redirect the model.
-    '--setting-sources', 'user',
+    // None: the repository's own settings could run hooks, start servers and redirect the model. The
+    // user's are those of a HOME that is empty, and read again while it runs: an agent could write there
+    // that no hook shall run.
+    '--setting-sources', '',
     '--strict-mcp-config',
     '--mcp-config', file('mcp.json'),
     '--settings', file('settings.json'),

@@ -6,6 +6,7 @@ import { chooseAgent } from '../agents/choose.ts'
 import { runDraft } from '../draft.ts'
 import { openWriter } from '../events/writer.ts'
 import { runLoop } from '../loop.ts'
+import { installManaged, managedSettings } from '../locks/managed.ts'
 import { Ended } from '../outcome.ts'
 import { hideFiles, openPlace } from '../place.ts'
 import { readStatus, sayStatus } from '../status.ts'
@@ -45,6 +46,8 @@ export async function main(argv: readonly string[], io: Io): Promise<RalphExit> 
     }
     case 'spec lint':
       return lint(given.rest, given.flags.json, io)
+    case 'managed-settings':
+      return managed(given.flags, io)
   }
 }
 
@@ -124,9 +127,18 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
   })
 }
 
+/** Prints the managed settings, or installs them. */
+async function managed(flags: Flags<'managed-settings'>, io: Io): Promise<RalphExit> {
+  if (!flags.install) return say(io, managedSettings())
+  const problem = await installManaged({ force: flags.force })
+  if (problem === null) return RALPH_EXIT.verified
+  io.err(`ralph: ${problem}\n`)
+  return RALPH_EXIT.usage
+}
+
 function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal, mcpConfig: string | null = null): World {
   const environment = environmentOf(io)
   const agent = chooseAgent('claude', { bin: claude === null ? null : resolve(io.cwd, claude), environment, mcpConfig })
   if ('problem' in agent) throw new Ended(RALPH_EXIT.usage, agent.problem)
-  return { agent, emit, path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep: pause, signal }
+  return { agent, emit, path: environment.path, commandEnv: environment.command, callerEnv: io.env, now: () => io.now().getTime(), sleep: pause, signal }
 }

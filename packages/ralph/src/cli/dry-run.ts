@@ -1,7 +1,6 @@
 import { RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { lstat, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { z } from 'zod'
 import { safeLine } from '../events/safe.ts'
 import { Ended } from '../outcome.ts'
 import { aiDir, filesIn, openPlace } from '../place.ts'
@@ -30,9 +29,6 @@ export async function dryRunCommand(flags: Flags<'run'>, io: Io): Promise<RalphE
   }
 }
 
-/** The flag belongs to the locks; a build of Ralph without them has none. */
-const Further = z.looseObject({ 'before-edit': z.string().nullable().default(null) })
-
 /** The checks come in the order in which `ralph run` makes them. */
 async function look(flags: Flags<'run'>, io: Io): Promise<Plan & Means> {
   const dir = await realpath(resolve(io.cwd, flags.dir ?? '.')).catch(() => null)
@@ -48,7 +44,7 @@ async function look(flags: Flags<'run'>, io: Io): Promise<Plan & Means> {
   const spec = resolve(dir, flags.spec ?? 'SPEC.md')
   const place = await openPlace({ dir, spec, path: environment.path })
   const plan = await planRun(await runOptions(flags, io), flags.run ?? (await unfinishedRun(files.state, spec)), place, () => io.now().getTime())
-  return { ...plan, claude, beforeEdit: Further.parse(flags)['before-edit'], mcpConfig: servers === null ? null : flags['mcp-config'] }
+  return { ...plan, claude, beforeEdit: flags['before-edit'], mcpConfig: servers === null ? null : flags['mcp-config'] }
 }
 
 const SHOWN_PATHS = 20

@@ -32,6 +32,7 @@ export async function runOptions(flags: Flags<'run'>, io: Io): Promise<RunOption
     checksAtEnd: flags['checks-at-end'],
     learnings: await readGiven('--learnings', flags.learnings, io),
     previous: await readGiven('--previous', flags.previous, io),
+    beforeEdit: flags['before-edit'],
   }
 }
 

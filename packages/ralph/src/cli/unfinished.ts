@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { reconcile } from '../progress/boxes.ts'
 import { loadState } from '../progress/state.ts'
 
-/** Ends after which the same run can go on: limits, pauses, interruptions. Not done, and not stuck. */
-const GOES_ON: readonly number[] = [RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
+/** Ends after which the same run can go on: all but done. Stuck, because the work so far must not become what it is measured against. */
+const GOES_ON: readonly number[] = [RALPH_EXIT.stuck, RALPH_EXIT.lockConflict, RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
 
 /** The run that was left here, when the spec is still the one it was for. */
 export async function unfinishedRun(stateFile: string, spec: string): Promise<string | null> {

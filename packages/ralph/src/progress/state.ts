@@ -40,8 +40,6 @@ export const RunState = z.object({
   agentNotes: z.string().nullable(),
   /** What the last diagnosis said, while its task is open. */
   diagnosis: z.string().nullable(),
-  /** Paths whose lock was given to this run. */
-  granted: z.array(z.string()),
   learnings: z.array(NewLearning),
   /** The last task that was ticked: the one that a failed verification opens again. */
   lastTicked: z.string().nullable(),
