@@ -83,7 +83,7 @@ export function eventReference(): string {
     '',
     '## Every event',
     '',
-    ...table('envelope', events[0] ?? {}, ENVELOPE),
+    ...table('envelope', envelopeOf(events[0] ?? {}), ENVELOPE),
     '',
     '`time` is a text in ISO 8601, UTC.',
   ]
@@ -100,6 +100,9 @@ export function eventReference(): string {
   lines.push('', '# Exit codes', '', exitTable())
   return `${lines.join('\n')}\n`
 }
+
+/** The first event's own name is none of the envelope's. */
+const envelopeOf = (node: Node): Node => ({ ...node, properties: { ...node.properties, event: { type: 'string' } } })
 
 function nameOf(node: Node): RalphEventName {
   const found = RalphEvent.options.map((option) => option.shape.event.value).find((name) => name === node.properties?.event?.const)
