@@ -25,28 +25,29 @@ const TICK_MS = 1000
 export function openScreen({ write, style, terminal, before, now, tickMs = TICK_MS }: ScreenOptions): Screen {
   const live = terminal !== null && !style.quiet
   let view = startView(before)
-  let drawn = 0
+  let drawn = false
 
-  const erase = (columns: number): string => {
-    if (drawn === 0) return ''
-    // A terminal that became narrower has wrapped the line that was drawn.
-    const up = Math.ceil(drawn / columns) - 1
-    drawn = 0
-    return `\r${up > 0 ? `\u001b[${up}A` : ''}\u001b[J`
+  /**
+   * The cursor waits at the beginning of the line: from there one sequence clears all of it, also
+   * where the terminal became narrower and wrapped it, or echoed a key that was pressed.
+   */
+  const erase = (): string => {
+    if (!drawn) return ''
+    drawn = false
+    return '\r\u001b[J'
   }
   /** One column stays free: a full line would wrap. */
   const draw = (columns: number): string => {
+    drawn = true
     const line = statusLine(view, now(), columns - 1)
-    drawn = Bun.stringWidth(line)
-    return style.color ? `\u001b[36m${line}\u001b[0m` : line
+    return `${style.color ? `\u001b[36m${line}\u001b[0m` : line}\r`
   }
   const redraw = (lines: string): void => {
     if (!live) {
       if (lines !== '') write(lines)
       return
     }
-    const columns = Math.max(2, terminal.columns())
-    write(`${erase(columns)}${lines}${view.startedMs === null ? '' : draw(columns)}`)
+    write(`${erase()}${lines}${view.startedMs === null ? '' : draw(Math.max(2, terminal.columns()))}`)
   }
   const ticking = live ? setInterval(() => redraw(''), tickMs) : undefined
   ticking?.unref()
@@ -59,7 +60,7 @@ export function openScreen({ write, style, terminal, before, now, tickMs = TICK_
     },
     close() {
       clearInterval(ticking)
-      if (live) write(erase(Math.max(2, terminal.columns())))
+      if (live) write(erase())
     },
   }
 }
