@@ -56,6 +56,13 @@ describe('a run at work', () => {
     )
     if ('release' in lock) await lock.release()
   })
+  test('that has written nothing yet: what an earlier one wrote is not taken for its own', async () => {
+    await state({ run: 'r0' })
+    await write([started, did('old'), finished(11)], 'r0')
+    const lock = await takeLock(files.lock, 'r1')
+    expect(await read()).toMatchObject({ run: 'r1', running: true, activity: null, iteration: 0, costUsd: 0, lastEventAt: null })
+    if ('release' in lock) await lock.release()
+  })
   test('that waits for a limit', async () => {
     await state()
     await write([started, turn, { event: 'limit', kind: 'usage', message: 'm', until: '2026-01-01T12:10:00.000Z' }])
