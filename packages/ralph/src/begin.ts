@@ -39,7 +39,7 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
 type Found = { branch: string | null; head: string; tree: string }
 
 /** The same run again: what it knew stands, and what was in work when it ended is told to the next iteration. */
-function goOn(left: RunState, options: RunOptions, spec: string, found: Found): RunState {
+export function goOn(left: RunState, options: RunOptions, spec: string, found: Found): RunState {
   const cut = left.current === null ? [] : [`The iteration before was cut off in the middle. What it left in the tree was saved as it was; it may be half done.`]
   return {
     ...left,
@@ -55,7 +55,8 @@ function goOn(left: RunState, options: RunOptions, spec: string, found: Found): 
   }
 }
 
-async function readSpec(place: Place, name: string): Promise<string> {
+/** @throws Ended when it cannot be read or worked off */
+export async function readSpec(place: Place, name: string): Promise<string> {
   const text = await readFile(place.spec, 'utf8').catch((error: unknown) => {
     throw new Ended(RALPH_EXIT.badSpec, `the spec ${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   })
@@ -64,7 +65,8 @@ async function readSpec(place: Place, name: string): Promise<string> {
   return text
 }
 
-async function fresh(options: RunOptions, run: string, place: Place, world: World, spec: string, found: Found): Promise<RunState> {
+/** @throws Ended when there is nothing to verify with, or no such base */
+export async function fresh(options: RunOptions, run: string, place: Place, world: Pick<World, 'now'>, spec: string, found: Found): Promise<RunState> {
   // A spec's own commands are what was asked for; those of the caller guard what was there before.
   const given = options.verify.length + options.require.length > 0
   const required = given ? [...options.require] : parseSpec(spec).verify

@@ -49,7 +49,7 @@ export type Session = {
   reports: Map<string, VerifyReport>
 }
 
-export const specOf = (session: Session): Spec => parseSpec(session.state.spec)
+export const specOf = (session: Pick<Session, 'state'>): Spec => parseSpec(session.state.spec)
 export const elapsedMs = (session: Session): number => session.state.elapsedMs + session.world.now() - session.startedMs
 export const emit = (session: Session, body: RalphEventBody): void => session.world.emit(body)
 
