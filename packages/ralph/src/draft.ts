@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { execute } from './execute.ts'
 import { snapshot } from './git.ts'
 import { addUsage, Ended, type Outcome } from './outcome.ts'
+import { restore } from './restore.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
 import { LEAST_COST_USD } from './progress/decide.ts'
 import { readGuidance } from './prompt/guidance.ts'
@@ -46,12 +47,12 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
     const left = options.maxMinutes * 60_000 - (world.now() - began)
     if (options.maxCostUsd - usage.costUsd < LEAST_COST_USD || left <= 0) break
     const started = world.now()
-    world.emit({ event: 'iteration.started', iteration, task: null, kind: 'draft', promptTokens: null })
     const prompt = draftPrompt({ request: options.request, specFile: place.specName, problems, previous: options.previous, guidance })
-    const done = await execute(world, { iteration, dir: place.dir, prompt, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS, beforeEdit: null })
+    world.emit({ event: 'iteration.started', iteration, task: null, kind: 'draft', promptTokens: prompt.tokens })
+    const done = await execute(world, { iteration, dir: place.dir, prompt: prompt.text, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS, beforeEdit: null })
     const used = { ...done.usage, iterations: done.end ? 0 : 1 }
     usage = addUsage(usage, used)
-    await restore(place, before)
+    await restore(place.git, before)
     if (done.end) return end(done.end)
     world.emit({ event: 'iteration.finished', iteration, durationMs: world.now() - started, isError: done.result.verdict.kind !== 'worked', endedBy: done.result.endedBy, commit: null, tree: null, usage: used, text: done.result.text?.slice(0, 4000) ?? null })
 
@@ -63,7 +64,7 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
     }
     problems = text.trim() === '' ? [`${place.specName} was not written${done.result.verdict.kind === 'failed' ? `: ${done.result.verdict.reason}` : ''}`] : checkSpec(parseSpec(text)).map((problem) => problem.message)
     if (problems.length === 0) {
-      const advice = adviseSpec(parseSpec(text)).map((warning) => warning.message)
+      const advice = adviseSpec(parseSpec(text)).slice(0, 5).map((warning) => warning.message)
       return end({ exitCode: RALPH_EXIT.verified, reason: `the spec is written: ${parseSpec(text).tasks.length} tasks${advice.length > 0 ? `; ${advice.join('; ')}` : ''}` })
     }
     await keepRefused(place, text)
@@ -76,10 +77,4 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
 async function keepRefused(place: Place, text: string): Promise<void> {
   await rm(place.spec, { force: true })
   if (text.trim() !== '') await writeFile(`${filesIn(place.ai).question.replace(/question\.md$/, 'refused-spec.md')}`, text)
-}
-
-/** Puts the working tree back to what it was; ignored files aside. */
-async function restore(place: Place, before: string): Promise<void> {
-  if ((await snapshot(place.git)) !== before) await place.git.must(['read-tree', '--reset', '-u', before])
-  await place.git.must(['reset', '--quiet'])
 }
