@@ -99,7 +99,7 @@ export function readCommand(argv: readonly string[]): Given {
       return { command: 'spec lint', ...readFlags('spec lint', argv.slice(2)) }
     }
     default:
-      throw new UsageError(first === undefined ? 'say what to do: run, draft, verify, status or spec lint' : `unknown command ${JSON.stringify(first)}: run, draft, verify, status or spec lint`)
+      throw new UsageError(first === undefined ? 'say what to do: run, draft, verify, status, spec lint or managed-settings' : `unknown command ${JSON.stringify(first)}: run, draft, verify, status, spec lint or managed-settings`)
   }
 }
 
@@ -151,6 +151,6 @@ export function helpText(): string {
       lines.push(`${left.padEnd(28)}${spec.help}${spec.fallback === undefined ? '' : ` (default: ${spec.fallback})`}`)
     }
   }
-  lines.push('', 'run, draft and verify write one JSON event a line to standard output, and readable text to standard error.', 'Exit codes: 0 done, 10 stuck or not verified, 11 limit, 12 paused, 13 credential or billing, 14 bad spec,', '15 base cannot be verified, 16 another Ralph runs here, 20 internal, 64 usage, 130/143 interrupted.')
+  lines.push('', 'run, draft and verify write one JSON event a line to standard output, and readable text to standard error.', 'Exit codes: 0 done, 10 stuck or not verified, 11 limit, 12 paused, 13 credential or billing, 14 bad spec,', '15 base cannot be verified, 16 another Ralph runs here or locks cannot be asked for, 20 internal, 64 usage, 130/143 interrupted.')
   return `${lines.join('\n')}\n`
 }
