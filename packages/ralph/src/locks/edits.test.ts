@@ -150,12 +150,12 @@ describeWith(['claude'], 'before an edit, with the real CLI', () => {
     for (const silent of [true, false]) {
       await script([[write('new.txt')]])
       const guard = await openGuard(home, () => new Promise(() => undefined), '/nonexistent')
-      if (!silent) await guard.close()
+      if (!silent) guard.close()
       const settings = JSON.stringify(guard.settings).replace(/"timeout":\d+/, '"timeout":1')
       const done = await runClaude({ bin: need('claude'), modelUrl: model.url, cwd: repo.dir, prompt: 'Go', args: ['--setting-sources', '', '--settings', settings], env: guard.env })
       expect(done.result?.is_error).toBe(false)
       expect(read('new.txt')).toBeNull()
-      await guard.close()
+      guard.close()
     }
   })
 

@@ -28,7 +28,7 @@ const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
  */
 function hookCommand(): string {
   const bun = [process.execPath, '--no-env-file', '--config=/dev/null', hookProgram()].map(quote).join(' ')
-  return `[ "$${EDITS}" = free ] || { cd / && exec /usr/bin/env -i HOME=/nonexistent "${EDITS}=$${EDITS}" "${SOCKET}=$${SOCKET}" ${bun}; }`
+  return `[ "$${EDITS}" = free ] || { cd / && exec /usr/bin/env -i HOME=/dev/null "${EDITS}=$${EDITS}" "${SOCKET}=$${SOCKET}" ${bun}; }`
 }
 
 /** Settings of Claude Code with our hook before every edit; a hook that fails in any way blocks the edit. */
