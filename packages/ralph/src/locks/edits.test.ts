@@ -51,10 +51,10 @@ const run = (beforeEdit: BeforeEdit | null): Promise<AgentResult> =>
   })
 
 /** The locks of a run whose caller has this command. */
-async function locks(command: string) {
+async function locks(command: string, limitMs = 10_000) {
   const events: RalphEventBody[] = []
   const place = await openPlace({ dir: repo.dir, spec: 'SPEC.md', path: PATH })
-  const opened = openLocks({ command, place, env: { PATH, CALLERS_SECRET: 'x' }, emit: (event) => void events.push(event), sleep: async () => undefined, signal: new AbortController().signal })
+  const opened = openLocks({ command, place, env: { PATH, CALLERS_SECRET: 'x' }, emit: (event) => void events.push(event), sleep: async () => undefined, signal: new AbortController().signal, limitMs })
   return { ...opened, denied: () => events.flatMap((event) => (event.event === 'lock.denied' ? [event] : [])) }
 }
 const read = (path: string) => (existsSync(join(repo.dir, path)) ? readFileSync(join(repo.dir, path), 'utf8') : null)
@@ -102,13 +102,14 @@ describeWith(['claude'], 'before an edit, with the real CLI', () => {
   })
 
   test.each([
-    ['crashes', 'kill -SEGV $$', 'was killed'],
-    ['is not there', '/no/such/program "$1"', 'exit code 127'],
-    ['says a megabyte', 'yes "run 7" | head -c 1000000; exit 1', String.raw`run 7\nrun 7`],
-  ])('a command that %s lets nothing through', async (_name, command, why) => {
+    ['crashes', 'kill -SEGV $$', 'was killed', 10_000],
+    ['hangs', 'sleep 300', 'no answer within 1 s', 1000],
+    ['is not there', '/no/such/program "$1"', 'exit code 127', 10_000],
+    ['says a megabyte', 'yes "run 7" | head -c 1000000; exit 1', String.raw`run 7\nrun 7`, 10_000],
+  ])('a command that %s lets nothing through', async (_name, command, why, limitMs) => {
     await checkout({ 'a.txt': 'a\n' })
     await script([[write('new.txt')]])
-    const mine = await locks(command)
+    const mine = await locks(command, limitMs)
     expect((await run(mine.beforeEdit)).verdict).toEqual({ kind: 'worked' })
     expect(read('new.txt')).toBeNull()
     expect(told()).toContain(why)
