@@ -211,7 +211,7 @@ function hooksOf(ancestor: number): number[] {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
       parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]))
       const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0')
-      if (words.some((word) => word.endsWith('/hook.ts')) && words[0]?.endsWith('sh') === false) found.push(Number(name))
+      if (words.some((word) => word.endsWith('/hook-main.ts')) && words[0]?.endsWith('sh') === false) found.push(Number(name))
     } catch {
       // It ended while we looked.
     }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The variables by which the hook program finds Ralph. See hook.ts. */
+/** The variables by which the hook program finds Ralph. See hook-main.ts. */
 export const EDITS = 'RALPH_EDITS'
 export const SOCKET = 'RALPH_EDIT_SOCKET'
 
@@ -11,11 +11,11 @@ const MATCHER = 'Edit|Write|MultiEdit|NotebookEdit'
 const TIMEOUT_SECONDS = 60
 
 /**
- * Beside this file: hook.ts in the repository, before-edit.js where Ralph is a bundle (scripts/lib/stage.sh).
+ * Beside this file: hook-main.ts in the repository, before-edit.js where Ralph is a bundle (scripts/lib/stage.sh).
  * @throws when there is none
  */
 function hookProgram(dir = import.meta.dir): string {
-  const found = ['hook.ts', 'before-edit.js'].map((name) => join(dir, name)).find((path) => existsSync(path))
+  const found = ['hook-main.ts', 'before-edit.js'].map((name) => join(dir, name)).find((path) => existsSync(path))
   if (found === undefined) throw new Error(`the program that asks before edits is missing in ${dir}`)
   return found
 }
