@@ -1,9 +1,11 @@
 import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT } from '@factory/shared'
 import { readFile, rm } from 'node:fs/promises'
 import { commitWork } from './git.ts'
+import { openLocks } from './locks/open.ts'
 import { Ended } from './outcome.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
 import { loadState, type RunState } from './progress/state.ts'
+import { lineOf, specOfLeft } from './take-up.ts'
 import { readGuidance } from './prompt/guidance.ts'
 import { save, setSpec, specOf, type RunOptions, type Session } from './session.ts'
 import { measure } from './verify/room.ts'
@@ -18,20 +20,39 @@ import type { World } from './world.ts'
 export async function begin(options: RunOptions, run: string, place: Place, world: World): Promise<Session> {
   await hideFiles(place)
   const left = await loadState(filesIn(place.ai).state)
-  const old = left?.run === run && left.mode === 'run' ? left : null
+  const old = left?.run === run ? left : null
   const head = await place.git.head()
   if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
-  const branch = await place.git.branch()
-  const spec = old?.spec ?? (await readSpec(place, options.spec))
-  const found = await commitWork(place.git, { branch, parent: head }, 'Save the work found in the tree')
-  const state = old ? { ...old, head: found.head, setup: [...options.setup], stuckSince: old.outcome?.exitCode === RALPH_EXIT.stuck ? old.iterations.length : old.stuckSince, outcome: null } : await fresh(options, run, place, world, spec, found)
-  const session: Session = { options, world, place, state, branch, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map() }
+  const line = old ? await lineOf(place.git, old, head) : { branch: await place.git.branch(), parent: head }
+  const spec = old ? await specOfLeft(old, place.spec) : await readSpec(place, options.spec)
+  const found = { ...line, ...(await commitWork(place.git, line, 'Save the work found in the tree')) }
+  const state = old ? goOn(old, options, spec, found) : await fresh(options, run, place, world, spec, found)
+  const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), locks: options.beforeEdit === null ? null : openLocks({ command: options.beforeEdit, place, env: world.callerEnv, emit: world.emit, sleep: world.sleep, signal: world.signal }), startedMs: world.now(), reports: new Map() }
   await setSpec(session, state.spec)
   if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
   await save(session)
   world.emit({ event: 'run.started', mode: 'run', baseSha: state.baseSha, tasks: specOf(session).tasks, verify: state.verify, model: options.model, maxIterations: options.bounds.maxIterations, resumed: old !== null })
   await measureBase(session)
   return session
+}
+
+type Found = { branch: string | null; head: string; tree: string }
+
+/** The same run again: what it knew stands, and what was in work when it ended is told to the next iteration. */
+function goOn(left: RunState, options: RunOptions, spec: string, found: Found): RunState {
+  const cut = left.current === null ? [] : [`The iteration before was cut off in the middle. What it left in the tree was saved as it was; it may be half done.`]
+  return {
+    ...left,
+    spec,
+    head: found.head,
+    setup: [...options.setup],
+    // In front: the last of them is what the first iteration began with.
+    trees: [...new Set([found.tree, ...left.trees])],
+    evidence: [...left.evidence, ...cut],
+    current: null,
+    stuckSince: left.outcome?.exitCode === RALPH_EXIT.stuck ? left.iterations.length : left.stuckSince,
+    outcome: null,
+  }
 }
 
 async function readSpec(place: Place, name: string): Promise<string> {
@@ -43,8 +64,11 @@ async function readSpec(place: Place, name: string): Promise<string> {
   return text
 }
 
-async function fresh(options: RunOptions, run: string, place: Place, world: World, spec: string, found: { head: string; tree: string }): Promise<RunState> {
-  const verify = options.verify.length > 0 ? [...options.verify] : parseSpec(spec).verify
+async function fresh(options: RunOptions, run: string, place: Place, world: World, spec: string, found: Found): Promise<RunState> {
+  // A spec's own commands are what was asked for; those of the caller guard what was there before.
+  const given = options.verify.length + options.require.length > 0
+  const required = given ? [...options.require] : parseSpec(spec).verify
+  const verify = [...new Set([...options.verify, ...required])]
   if (verify.length === 0 && !options.allowUnchecked) {
     throw new Ended(RALPH_EXIT.badSpec, 'there is no verify command: name one with --verify, add a "## Verify" section to the spec, or allow a run on the diff alone with --no-verify-ok')
   }
@@ -52,21 +76,26 @@ async function fresh(options: RunOptions, run: string, place: Place, world: Worl
   if (!baseSha) throw new Ended(RALPH_EXIT.baseUnverifiable, `--base ${options.base} is no commit of this repository`)
   const baseTree = (await place.git.must(['rev-parse', `${baseSha}^{tree}`])).trim()
   return {
-    v: 1,
+    v: 2,
     run,
-    mode: 'run',
     startedAt: new Date(world.now()).toISOString(),
     elapsedMs: 0,
     baseSha,
+    branch: found.branch,
     head: found.head,
     spec,
     setup: [...options.setup],
     verify,
+    required,
     baseline: null,
     iterations: [],
+    current: null,
     stuckSince: 0,
     trees: [...new Set([baseTree, found.tree])],
     evidence: [],
+    everTicked: [],
+    agentNotes: null,
+    diagnosis: null,
     learnings: [],
     lastTicked: null,
     usage: NO_USAGE,

@@ -1,7 +1,11 @@
 import { tickTasks, type VerifyReport } from '@factory/shared'
-import { emit, save, setSpec, specOf, type Session } from './session.ts'
-import { ending } from './verify/judge.ts'
-import { passes, signatureOfAll } from './verify/signature.ts'
+import { unasked } from './locks/unasked.ts'
+import { lockFindings } from './locks/unlocked.ts'
+import { Ended } from './outcome.ts'
+import { blame, type Touched } from './progress/blame.ts'
+import { evidenceOf, ruleOf, signatureOfReport } from './progress/evidence.ts'
+import { failingOf } from './progress/failing.ts'
+import { amend, emit, save, setSpec, specOf, type Session } from './session.ts'
 import { verifyHead } from './verify/verify.ts'
 
 /** Measures the commit the run stands at, once. */
@@ -25,37 +29,48 @@ export async function verifyNow(session: Session): Promise<VerifyReport> {
 }
 
 /**
- * All boxes are ticked: is it true? A report that says no opens the last ticked task again, with the
- * evidence for the next prompt.
+ * All boxes are ticked: is it true? A report that says no opens the task again that has to answer for
+ * it, with the evidence for the next prompt.
  */
 export async function checkCompletion(session: Session): Promise<VerifyReport> {
-  const report = await verifyNow(session)
+  const report = await withLocks(session, await verifyNow(session))
   if (report.passed) return report
   const { state } = session
+  const failure = signatureOfReport(report)
+  // Its ticks did not stand, so this one counts among the failures.
+  amend(session, { ticked: [], verified: false, failing: failingOf(report, state.verify), failure })
+  state.evidence = [evidenceOf(report, true)]
+  const blamed = blame(report, await history(session), failure) ?? state.lastTicked
   const tasks = specOf(session).tasks
-  const task = tasks.find((other) => other.id === state.lastTicked) ?? tasks.at(-1)
-  const last = state.iterations.at(-1)
-  if (last) Object.assign(last, { progress: false, failure: signatureOfReport(report) })
-  state.evidence = [evidenceOf(report)]
-  if (task) {
-    await setSpec(session, tickTasks(state.spec, [task.id], false))
-    emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason, rule: report.findings.find((finding) => finding.blocking)?.rule ?? 'checks' })
-  }
+  const task = tasks.find((other) => other.id === blamed) ?? tasks.at(-1)
+  if (task) await setSpec(session, tickTasks(state.spec, [task.id], false))
   await save(session)
+  if (task) emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason, rule: ruleOf(report) })
   return report
 }
 
-/** The same trouble is the same text. */
-export function signatureOfReport(report: VerifyReport): string | null {
-  if (report.passed) return null
-  const rules = report.findings.filter((finding) => finding.blocking).map((finding) => `${finding.rule}:${finding.path ?? ''}`)
-  return [...rules, signatureOfAll(report.head) ?? ''].filter(Boolean).sort().join('\n') || report.reason
+/**
+ * The last thing asked of a work that stands: whether all of it is ours to change.
+ * @throws Ended when that cannot be asked
+ */
+async function withLocks({ state, locks }: Session, report: VerifyReport): Promise<VerifyReport> {
+  if (!report.passed || locks === null) return report
+  const { held, unknown } = await locks.unlocked(state.baseSha, state.head)
+  if (held.length > 0) {
+    const findings = lockFindings(held, state.baseSha)
+    return { ...report, passed: false, findings: [...report.findings, ...findings], reason: findings.map((finding) => finding.message).join('; ') }
+  }
+  if (unknown.length === 0) return report
+  const { exitCode, reason } = unasked(unknown)
+  throw new Ended(exitCode, reason)
 }
 
-/** What the next iteration has to know about a failed verification. */
-function evidenceOf(report: VerifyReport): string {
-  const failed = report.head.filter((check) => !passes(check))
-  const tails = failed.map((check) => `$ ${check.command}\n${check.outputTail.slice(-3000).trim()}\n(${ending(check)})`)
-  const findings = report.findings.filter((finding) => finding.blocking).map((finding) => `- ${finding.message}`)
-  return [`All tasks were ticked, but the work did not stand a clean checkout: ${report.reason}`, ...findings, ...tails].join('\n')
+/** What each iteration touched. */
+async function history({ state, place }: Session): Promise<Touched[]> {
+  return Promise.all(
+    state.iterations.map(async ({ task, commit, failure }) => {
+      const names = commit === null ? '' : ((await place.git.may(['diff-tree', '-r', '--no-commit-id', '--name-only', '-z', commit])) ?? '')
+      return { task, failure, paths: names.split('\0').filter(Boolean) }
+    }),
+  )
 }

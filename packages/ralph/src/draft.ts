@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { execute } from './execute.ts'
 import { snapshot } from './git.ts'
 import { addUsage, Ended, type Outcome } from './outcome.ts'
+import { restore } from './restore.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
 import { LEAST_COST_USD } from './progress/decide.ts'
 import { readGuidance } from './prompt/guidance.ts'
@@ -51,7 +52,7 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
     const done = await execute(world, { iteration, dir: place.dir, prompt, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS, beforeEdit: null })
     const used = { ...done.usage, iterations: done.end ? 0 : 1 }
     usage = addUsage(usage, used)
-    await restore(place, before)
+    await restore(place.git, before)
     if (done.end) return end(done.end)
     world.emit({ event: 'iteration.finished', iteration, durationMs: world.now() - started, isError: done.result.verdict.kind !== 'worked', endedBy: done.result.endedBy, commit: null, tree: null, usage: used, text: done.result.text?.slice(0, 4000) ?? null })
 
@@ -76,10 +77,4 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
 async function keepRefused(place: Place, text: string): Promise<void> {
   await rm(place.spec, { force: true })
   if (text.trim() !== '') await writeFile(`${filesIn(place.ai).question.replace(/question\.md$/, 'refused-spec.md')}`, text)
-}
-
-/** Puts the working tree back to what it was; ignored files aside. */
-async function restore(place: Place, before: string): Promise<void> {
-  if ((await snapshot(place.git)) !== before) await place.git.must(['read-tree', '--reset', '-u', before])
-  await place.git.must(['reset', '--quiet'])
 }

@@ -33,7 +33,7 @@ describe('done', () => {
   test('task by task, one commit each, and the box of the spec ticked', async () => {
     await start(TWO)
     const ran = await ralph([work])
-    expect(ran.events.map((event) => event.event)).toEqual(['run.started', 'iteration.started', 'iteration.finished', 'task.completed', 'iteration.started', 'iteration.finished', 'task.completed', 'verify.finished', 'run.finished'])
+    expect(ran.events.map((event) => event.event)).toEqual(['run.started', 'iteration.started', 'iteration.finished', 'verify.finished', 'task.completed', 'iteration.started', 'iteration.finished', 'verify.finished', 'task.completed', 'run.finished'])
     expect(ran.of('iteration.started').map((event) => event.task?.text)).toEqual(['the first task', 'the second task'])
     expect(repo.git('rev-list', '--count', 'HEAD')).toBe('3')
     expect(ran.of('run.finished')[0]).toMatchObject({ exitCode: 0, headSha: repo.git('rev-parse', 'HEAD'), usage: { iterations: 2, costUsd: 0.02 }, report: { passed: true, diff: { files: 2 } } })

@@ -1,8 +1,10 @@
 import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
 import { writeFile } from 'node:fs/promises'
+import type { Locks } from './locks/open.ts'
 import type { Outcome } from './outcome.ts'
 import { filesIn, type Place } from './place.ts'
 import type { Bounds } from './progress/decide.ts'
+import type { IterationFact } from './progress/facts.ts'
 import type { Guidance } from './prompt/prompt.ts'
 import { saveState, type RunState } from './progress/state.ts'
 import type { World } from './world.ts'
@@ -20,9 +22,13 @@ export type RunOptions = {
   setup: readonly string[]
   /** Empty: the spec's own. */
   verify: readonly string[]
+  /** Must succeed at the end whatever they did at base; the spec's own commands are always of these. */
+  require: readonly string[]
   verifyMs: number
   /** A repository without any check counts as done by its boxes and its diff. */
   allowUnchecked: boolean
+  /** The checks run when all boxes are ticked, and not after each iteration. */
+  checksAtEnd: boolean
   learnings: string | null
   previous: string | null
   /** The caller's command that is asked for the lock of a file; null: there are no locks. */
@@ -35,8 +41,9 @@ export type Session = {
   world: World
   place: Place
   state: RunState
-  branch: string | null
   guidance: Guidance[]
+  /** null: nobody needs to be asked before an edit. */
+  locks: Locks | null
   startedMs: number
   /** Reports by commit: the same commit is not measured twice. */
   reports: Map<string, VerifyReport>
@@ -47,8 +54,14 @@ export const elapsedMs = (session: Session): number => session.state.elapsedMs +
 export const emit = (session: Session, body: RalphEventBody): void => session.world.emit(body)
 
 /** Writes the state, with the time that was used. */
-export async function save(session: Session, outcome: RunState['outcome'] = null): Promise<void> {
-  await saveState(filesIn(session.place.ai).state, { ...session.state, elapsedMs: elapsedMs(session), outcome })
+export async function save(session: Session): Promise<void> {
+  await saveState(filesIn(session.place.ai).state, { ...session.state, elapsedMs: elapsedMs(session) })
+}
+
+/** Corrects what is known of the last iteration. */
+export function amend({ state }: Session, more: Partial<IterationFact>): void {
+  const last = state.iterations.pop()
+  if (last) state.iterations.push({ ...last, ...more })
 }
 
 /** Makes this text SPEC.md, on disk and in the state. */

@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
-import { claudeAgent } from '../agents/claude.ts'
-import { findClaude } from '../agents/find.ts'
+import { chooseAgent } from '../agents/choose.ts'
 import { readEnvironment, type RalphEnvironment } from '../config.ts'
 import { runDraft } from '../draft.ts'
 import { openWriter } from '../events/writer.ts'
@@ -87,8 +86,10 @@ async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
         iterationMs: flags['iteration-minutes'] * MINUTE,
         setup: flags.setup,
         verify: flags.verify,
+        require: [],
         verifyMs: flags['verify-minutes'] * MINUTE,
         allowUnchecked: flags['no-verify-ok'],
+        checksAtEnd: flags['checks-at-end'],
         learnings: await optional('--learnings', flags.learnings, io),
         previous: await optional('--previous', flags.previous, io),
         beforeEdit: flags['before-edit'],
@@ -171,9 +172,9 @@ async function managed(flags: Flags<'managed-settings'>, io: Io): Promise<RalphE
 
 function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal): World {
   const environment = environmentOf(io)
-  const found = findClaude({ flag: claude === null ? null : resolve(io.cwd, claude), env: environment.claudeBin, path: environment.path })
-  if ('problem' in found) throw new Ended(RALPH_EXIT.usage, found.problem)
-  return { agent: claudeAgent({ bin: found.bin, env: environment.agent }), emit, path: environment.path, commandEnv: environment.command, callerEnv: io.env, now: () => io.now().getTime(), sleep: pause, signal }
+  const agent = chooseAgent('claude', { bin: claude === null ? null : resolve(io.cwd, claude), environment, mcpConfig: null })
+  if ('problem' in agent) throw new Ended(RALPH_EXIT.usage, agent.problem)
+  return { agent, emit, path: environment.path, commandEnv: environment.command, callerEnv: io.env, now: () => io.now().getTime(), sleep: pause, signal }
 }
 
 function environmentOf(io: Io): RalphEnvironment {

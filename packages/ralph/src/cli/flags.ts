@@ -38,6 +38,7 @@ const COMMANDS = {
       spec: { kind: 'text', value: 'FILE', help: 'the checklist, in the checkout unless absolute (default: SPEC.md)' },
       base: { kind: 'text', value: 'SHA', help: 'what the work is compared with (default: HEAD at the start)' },
       'max-iterations': { kind: 'number', value: 'N', fallback: 25, least: 1, most: 1000, help: 'iterations of the whole run' },
+      'checks-at-end': { kind: 'switch', help: 'run the checks when all boxes are ticked, not after each iteration' },
       learnings: { kind: 'text', value: 'FILE', help: 'what was learned before, for the prompt' },
       'before-edit': { kind: 'text', value: 'CMD', help: "asked for each file's lock, its path as $1: exit 0 ours, 1 not ours" },
       ...AGENT_FLAGS,

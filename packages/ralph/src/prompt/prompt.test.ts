@@ -6,11 +6,11 @@ const spec = parseSpec('# Add a version route\n\n## Goal\n\nSee what runs.\n\n##
 const task = spec.tasks[1] ?? { id: '', text: '', done: false }
 const base = { spec, task, specFile: 'SPEC.md', verify: ['bun test'], evidence: [], learnings: null, previous: null, guidance: [] }
 
-test('the first prompt of a task', () => expect(buildPrompt(base)).toMatchSnapshot())
+test('the first prompt of a task', () => expect(buildPrompt(base).text).toMatchSnapshot())
 
 test('a prompt with all that is known', () => {
   expect(
-    buildPrompt({ ...base, evidence: ['`bun test` exited with 1', 'it ended early'], learnings: '- Gotcha: ports are random', previous: 'stuck: no route', guidance: [{ path: 'AGENTS.md', text: 'No semicolons.\n' }, { path: 'CLAUDE.md', text: 'Be brief.' }] }),
+    buildPrompt({ ...base, evidence: ['`bun test` exited with 1', 'it ended early'], learnings: '- Gotcha: ports are random', previous: 'stuck: no route', guidance: [{ path: 'AGENTS.md', text: 'No semicolons.\n' }, { path: 'CLAUDE.md', text: 'Be brief.' }] }).text,
   ).toMatchSnapshot()
 })
 
@@ -29,5 +29,5 @@ test('material stays in its tag and is not taken for a template', () => {
 test('is bounded whatever is put into it', () => {
   const huge = 'x '.repeat(500_000)
   const text = buildPrompt({ ...base, spec: { ...spec, goal: huge, notes: huge, acceptance: [huge] }, evidence: [huge], learnings: huge, previous: huge, guidance: [{ path: 'CLAUDE.md', text: huge }] })
-  expect(text.length).toBeLessThan(70_000)
+  expect(text.text.length).toBeLessThan(70_000)
 })

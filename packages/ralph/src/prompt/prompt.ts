@@ -24,15 +24,19 @@ export type BuildPrompt = {
 }
 
 /** The prompt of one iteration. */
-export function buildPrompt(given: BuildPrompt): string {
-  return fill(buildTemplate, {
+export function buildPrompt(given: BuildPrompt): { text: string; tokens: number } {
+  return { tokens: 0, text: fill(buildTemplate, {
     task: given.task.text,
     specFile: `\`${given.specFile}\``,
     spec: data('spec', outline(given.spec, given.task), ROOM.spec),
     evidence: given.evidence.length === 0 ? '' : `\nThis was tried before and did not hold. Begin with it:\n\n${data('evidence', lastOf(given.evidence.join('\n\n'), ROOM.evidence), ROOM.evidence)}\n`,
     checks: given.verify.length === 0 ? '' : `; at the end these must succeed: ${given.verify.map((command) => `\`${command}\``).join(', ')}`,
     ...background(given),
-  })
+  }) }
+}
+
+export function diagnosisPrompt(given: BuildPrompt & { attempts: number }): { text: string; tokens: number } {
+  return { ...buildPrompt(given), text: `DIAGNOSIS of attempts: ${given.attempts}\n${buildPrompt(given).text}` }
 }
 
 export type DraftPrompt = {
