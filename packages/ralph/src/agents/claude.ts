@@ -58,7 +58,7 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
     await sweep(marker)
     return { verdict: { kind: 'failed', reason: `claude could not be started: ${error instanceof Error ? error.message : String(error)}` }, usage: NO_USAGE, text: null, endedBy: null }
   } finally {
-    await guard?.close()
+    guard?.close()
     await rm(home, { recursive: true, force: true }).catch(() => undefined)
   }
 }

@@ -106,7 +106,7 @@ export function readCommand(argv: readonly string[]): Given {
       return { command: 'spec lint', ...readFlags('spec lint', argv.slice(2)) }
     }
     default:
-      throw new UsageError(first === undefined ? 'say what to do: run, draft, verify, status or spec lint' : `unknown command ${JSON.stringify(first)}: run, draft, verify, status or spec lint`)
+      throw new UsageError(first === undefined ? 'say what to do: run, draft, verify, status, spec lint or managed-settings' : `unknown command ${JSON.stringify(first)}: run, draft, verify, status, spec lint or managed-settings`)
   }
 }
 
