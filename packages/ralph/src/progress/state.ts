@@ -1,11 +1,11 @@
-import { CheckResult, NewLearning, Usage } from '@factory/shared'
+import { NewLearning, Usage } from '@factory/shared'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { IterationFact, type Start } from './facts.ts'
+import { Measured } from '../verify/measured.ts'
 import { failingIn } from './failing.ts'
 
-const Measured = z.object({ setup: CheckResult.nullable(), checks: z.array(CheckResult) })
 
 /** `.ai/ralph/state.json`: everything a later `ralph run` of the same run needs to go on. */
 export const RunState = z.object({
