@@ -79,7 +79,7 @@ async function measureBase(session: Session): Promise<void> {
   const { state, world, place, options } = session
   if (!state.baseline) {
     const checks = { setup: state.setup, verify: state.verify, limitMs: options.verifyMs }
-    state.baseline = await measure({ git: place.git, env: world.commandEnv, signal: world.signal }, state.baseSha, checks)
+    state.baseline = await measure({ git: place.git, key: world.key, env: world.commandEnv, signal: world.signal }, state.baseSha, checks)
     await save(session)
   }
   const problem = unusableBase(state.baseline)

@@ -10,7 +10,7 @@ export async function verifyNow(session: Session): Promise<VerifyReport> {
   const known = reports.get(state.head)
   if (known) return known
   const report = await verifyHead(
-    { git: place.git, env: world.commandEnv, signal: world.signal },
+    { git: place.git, key: world.key, env: world.commandEnv, signal: world.signal },
     {
       baseSha: state.baseSha,
       headSha: state.head,

@@ -87,8 +87,8 @@ async function perform(repo: Repo, given: Given, work: (world: World, run: strin
       resumes: null,
       quiet: true,
       plain: true,
-      work: ({ run, emit, signal }) =>
-        work({ agent: given.agent, emit, path: PATH, commandEnv: { PATH, LANG: 'C.UTF-8' }, now: Date.now, sleep: async () => undefined, signal, ...given.world }, run),
+      work: ({ run, key, emit, signal }) =>
+        work({ agent: given.agent, key, emit, path: PATH, commandEnv: { PATH, LANG: 'C.UTF-8' }, now: Date.now, sleep: async () => undefined, signal, ...given.world }, run),
     },
   )
   return toRan(exitCode, lines)

@@ -10,13 +10,13 @@ export type VerifyOptions = { base: string; head: string; setup: readonly string
  * `ralph verify`: base, then head, each in a clean room.
  * @throws Ended when there is nothing to measure
  */
-export async function runVerify(options: VerifyOptions, git: Git, world: { commandEnv: Record<string, string>; signal: AbortSignal; emit: (body: RalphEventBody) => void }): Promise<Outcome> {
+export async function runVerify(options: VerifyOptions, git: Git, world: { key: string; commandEnv: Record<string, string>; signal: AbortSignal; emit: (body: RalphEventBody) => void }): Promise<Outcome> {
   const [baseSha, headSha] = await Promise.all([git.commit(options.base), git.commit(options.head)])
   if (!baseSha) throw new Ended(RALPH_EXIT.baseUnverifiable, `--base ${options.base} is no commit of this repository`)
   if (!headSha) throw new Ended(RALPH_EXIT.usage, `--head ${options.head} is no commit of this repository`)
   if (options.verify.length === 0 && !options.allowUnchecked) throw new Ended(RALPH_EXIT.badSpec, 'there is no verify command: name one with --verify, or allow a check of the diff alone with --no-verify-ok')
   world.emit({ event: 'run.started', mode: 'verify', baseSha, tasks: [], verify: [...options.verify], model: null, maxIterations: 0, resumed: false })
-  const room = { git, env: world.commandEnv, signal: world.signal }
+  const room = { git, key: world.key, env: world.commandEnv, signal: world.signal }
   const checks = { setup: options.setup, verify: options.verify, limitMs: options.limitMs }
   const base = await measure(room, baseSha, checks)
   const problem = unusableBase(base)

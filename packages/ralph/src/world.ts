@@ -5,6 +5,8 @@ import type { Emit } from './events/writer.ts'
 export type World = {
   agent: Agent
   emit: Emit
+  /** Of the checkout, see `keyOf`: what a killed run left is known by it. */
+  key: string
   /** The search path of our own git calls. */
   path: string
   /** Environment of setup and verify commands; holds no credential. */

@@ -1,7 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MARKER, signalGroup, sweep } from '../process/group.ts'
+import { signalGroup } from '../process/group.ts'
+import { makeTemporary } from '../process/leftovers.ts'
+import { mark, newMarker } from '../process/marker.ts'
+import { sweep } from '../process/sweep.ts'
 import { Tail } from '../process/tail.ts'
 import type { Agent, AgentResult, AgentTask } from './agent.ts'
 import { judge, type Ending } from './judge.ts'
@@ -9,6 +11,8 @@ import { fold, START, usageOf, type StreamState } from './stream.ts'
 
 export type ClaudeOptions = {
   bin: string
+  /** Of the checkout: what a killed run started is known by it. */
+  key?: string
   /** The whole environment, HOME and the marker left out. */
   env: Record<string, string>
   maxTurns?: number
@@ -31,13 +35,14 @@ export function claudeAgent(options: ClaudeOptions): Agent {
 }
 
 async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<AgentResult> {
-  const marker = crypto.randomUUID()
-  const home = await mkdtemp(join(tmpdir(), 'ralph-home-'))
+  const key = options.key ?? 'none'
+  const marker = newMarker(key)
+  const home = await makeTemporary('home', key)
   try {
     const args = await prepare(home, task, options.maxTurns ?? 150)
     const child = Bun.spawn([options.bin, ...args], {
       cwd: task.dir,
-      env: { ...options.env, HOME: home, [MARKER]: marker },
+      env: mark({ ...options.env, HOME: home }, marker),
       // Closed at once: an open silent stdin costs three seconds.
       stdin: new TextEncoder().encode(task.prompt),
       stdout: 'pipe',

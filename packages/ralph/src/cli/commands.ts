@@ -71,8 +71,8 @@ async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
   return executeCommand(io, {
     ...job,
     resumes: specFile,
-    async work({ run, emit, signal }) {
-      const world = worldOf(flags.claude, io, emit, signal)
+    async work({ run, key, emit, signal }) {
+      const world = worldOf(flags.claude, io, { key, emit, signal })
       const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path })
       const options = {
         dir: job.dir,
@@ -99,10 +99,10 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
   return executeCommand(io, {
     ...job,
     resumes: null,
-    async work({ emit, signal }) {
+    async work({ key, emit, signal }) {
       if (flags.request === null) throw new UsageError('--request FILE is missing: the file with what is asked for')
       const request = await optional('--request', flags.request, io)
-      const world = worldOf(flags.claude, io, emit, signal)
+      const world = worldOf(flags.claude, io, { key, emit, signal })
       const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path })
       return runDraft(
         {
@@ -126,13 +126,13 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
   return executeCommand(io, {
     ...job,
     resumes: null,
-    async work({ emit, signal }) {
+    async work({ key, emit, signal }) {
       if (flags.base === null || flags.head === null) throw new UsageError('--base SHA and --head SHA are both needed')
       const environment = environmentOf(io)
       const place = await openPlace({ dir: job.dir, spec: 'SPEC.md', path: environment.path })
       await hideFiles(place)
       const options = { base: flags.base, head: flags.head, setup: flags.setup, verify: flags.verify, limitMs: flags['verify-minutes'] * MINUTE, allowUnchecked: flags['no-verify-ok'] }
-      return runVerify(options, place.git, { commandEnv: environment.command, signal, emit })
+      return runVerify(options, place.git, { key, commandEnv: environment.command, signal, emit })
     },
   })
 }
@@ -156,11 +156,11 @@ async function lint(files: readonly string[], json: boolean, io: Io): Promise<Ra
   return problems.length === 0 ? RALPH_EXIT.verified : RALPH_EXIT.badSpec
 }
 
-function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal): World {
+function worldOf(claude: string | null, io: Io, given: Pick<World, 'key' | 'emit' | 'signal'>): World {
   const environment = environmentOf(io)
   const found = findClaude({ flag: claude === null ? null : resolve(io.cwd, claude), env: environment.claudeBin, path: environment.path })
   if ('problem' in found) throw new Ended(RALPH_EXIT.usage, found.problem)
-  return { agent: claudeAgent({ bin: found.bin, env: environment.agent }), emit, path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep: pause, signal }
+  return { ...given, agent: claudeAgent({ bin: found.bin, key: given.key, env: environment.agent }), path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep: pause }
 }
 
 function environmentOf(io: Io): RalphEnvironment {

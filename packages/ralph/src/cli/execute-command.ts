@@ -1,10 +1,13 @@
 import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { lstat, readFile, realpath } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
+import { DEFAULT_PATH } from '../config.ts'
 import { openWriter, type Emit } from '../events/writer.ts'
 import { render } from '../events/render.ts'
 import { Ended, interrupted, type Outcome } from '../outcome.ts'
 import { aiDir, filesIn } from '../place.ts'
+import { inherit } from '../process/inherit.ts'
+import { keyOf } from '../process/marker.ts'
 import { reconcile } from '../progress/boxes.ts'
 import { takeLock } from '../progress/lock.ts'
 import { loadState } from '../progress/state.ts'
@@ -21,7 +24,7 @@ export type Job = {
   resumes: string | null
   quiet: boolean
   plain: boolean
-  work: (given: { run: string; emit: Emit; signal: AbortSignal }) => Promise<Outcome>
+  work: (given: { run: string; key: string; emit: Emit; signal: AbortSignal }) => Promise<Outcome>
 }
 
 /**
@@ -33,7 +36,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const strange = dir !== null && (await isStrange(aiDir(dir)))
   const files = dir === null || strange ? null : filesIn(aiDir(dir))
   const run = job.run ?? (job.resumes !== null && files ? await unfinished(files.state, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
-  const lock = files === null ? null : await takeLock(files.lock, run)
+  const lock = files === null ? null : await takeLock(files.lock, run).catch((error: unknown) => ({ problem: wordsOf(error) }))
   const free = lock !== null && 'release' in lock
   const style = { color: io.color && !job.plain, quiet: job.quiet, time: io.color }
   let iteration = 0
@@ -55,8 +58,14 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   try {
     if (dir === null) throw new Ended(RALPH_EXIT.usage, `--dir ${job.dir} is not a directory`)
     if (strange) throw new Ended(RALPH_EXIT.usage, `${aiDir(dir)} is not a directory; Ralph keeps its files there and follows no link`)
+    if (lock !== null && 'problem' in lock) throw new Ended(RALPH_EXIT.usage, `Ralph's files cannot be written: ${lock.problem}`)
     if (lock !== null && 'heldBy' in lock) throw new Ended(RALPH_EXIT.lockConflict, `another Ralph (process ${lock.heldBy.pid}, run ${lock.heldBy.run}) works in ${dir}`)
-    outcome = await job.work({ run, emit: writer.emit, signal: io.signal })
+    const key = keyOf(dir)
+    if (files !== null && free) {
+      const ended = await inherit({ dir, key, files: dirname(files.lock), path: io.env.PATH ?? DEFAULT_PATH, died: lock.tookOver })
+      if (ended > 0) io.err(`ralph: ended ${ended} processes of a run that was killed here\n`)
+    }
+    outcome = await job.work({ run, key, emit: writer.emit, signal: io.signal })
   } catch (error) {
     outcome = { until: null, headSha: null, usage: NO_USAGE, report: null, ...endingOf(error, io.signal) }
   } finally {
@@ -89,6 +98,8 @@ function endingOf(error: unknown, signal: AbortSignal): { exitCode: RalphExit; r
   if (error instanceof Ended) return { exitCode: error.exitCode, reason: error.message }
   if (signal.aborted) return interrupted(signal)
   if (error instanceof UsageError) return { exitCode: RALPH_EXIT.usage, reason: error.message }
-  return { exitCode: RALPH_EXIT.internal, reason: error instanceof Error ? error.message : String(error) }
+  return { exitCode: RALPH_EXIT.internal, reason: wordsOf(error) }
 }
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

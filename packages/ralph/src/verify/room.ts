@@ -1,8 +1,7 @@
 import type { CheckResult } from '@factory/shared'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { withWorktree, type Git } from '../git.ts'
+import { makeTemporary } from '../process/leftovers.ts'
 import { runCommand } from '../process/run.ts'
 import { countTests } from './counts.ts'
 import type { Measured } from './judge.ts'
@@ -17,7 +16,13 @@ export type Checks = {
   limitMs: number
 }
 
-export type Room = { git: Git; env: Record<string, string>; signal: AbortSignal }
+export type Room = {
+  git: Git
+  /** Of the checkout, see `keyOf`. */
+  key: string
+  env: Record<string, string>
+  signal: AbortSignal
+}
 
 /**
  * Runs setup and verify commands on a commit: in a worktree nobody has touched, with a HOME of its
@@ -25,10 +30,10 @@ export type Room = { git: Git; env: Record<string, string>; signal: AbortSignal 
  */
 export async function measure(room: Room, sha: string, checks: Checks): Promise<Measured> {
   if (checks.verify.length === 0) return { setup: null, checks: [] }
-  const home = await mkdtemp(join(tmpdir(), 'ralph-home-'))
+  const home = await makeTemporary('home', room.key)
   try {
-    return await withWorktree(room.git, sha, async (dir) => {
-      const run = commandsIn(dir, { ...room.env, HOME: home }, room.signal)
+    return await withWorktree(room.git, sha, room.key, async (dir) => {
+      const run = commandsIn(dir, room.key, { ...room.env, HOME: home }, room.signal)
       for (const done of await run(checks.setup, checks.limitMs, true)) if (!passes(done)) return { setup: done, checks: [] }
       return { setup: null, checks: await run(checks.verify, checks.limitMs, false) }
     })
@@ -37,13 +42,13 @@ export async function measure(room: Room, sha: string, checks: Checks): Promise<
   }
 }
 
-function commandsIn(dir: string, env: Record<string, string>, signal: AbortSignal) {
+function commandsIn(dir: string, key: string, env: Record<string, string>, signal: AbortSignal) {
   return async (commands: readonly string[], limitMs: number, stopAtFailure: boolean): Promise<CheckResult[]> => {
     const results: CheckResult[] = []
     let left = limitMs
     for (const command of commands) {
       signal.throwIfAborted()
-      const done = await runCommand({ command, cwd: dir, env, limitMs: Math.max(1000, left), signal })
+      const done = await runCommand({ command, cwd: dir, key, env, limitMs: Math.max(1000, left), signal })
       signal.throwIfAborted()
       left -= done.durationMs
       const result: CheckResult = { command, exitCode: done.exitCode, durationMs: done.durationMs, timedOut: done.timedOut, outputTail: done.tail.text(OUTPUT_TAIL_BYTES), tests: countTests(done.tail.text()) }
