@@ -3,7 +3,8 @@ import { readFile, rm } from 'node:fs/promises'
 import { commitWork } from './git.ts'
 import { Ended } from './outcome.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
-import { loadState, type RunState } from './progress/state.ts'
+import { loadRun, type Left } from './progress/recover.ts'
+import type { RunState } from './progress/state.ts'
 import { readGuidance } from './prompt/guidance.ts'
 import { save, setSpec, specOf, type RunOptions, type Session } from './session.ts'
 import { measure } from './verify/room.ts'
@@ -17,21 +18,35 @@ import type { World } from './world.ts'
  */
 export async function begin(options: RunOptions, run: string, place: Place, world: World): Promise<Session> {
   await hideFiles(place)
-  const left = await loadState(filesIn(place.ai).state)
-  const old = left?.run === run && left.mode === 'run' ? left : null
+  const left = await loadRun(filesIn(place.ai))
+  const old = left?.state.run === run && left.state.mode === 'run' ? left.state : null
   const head = await place.git.head()
   if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
-  const branch = await place.git.branch()
   const spec = old?.spec ?? (await readSpec(place, options.spec))
-  const found = await commitWork(place.git, { branch, parent: head }, 'Save the work found in the tree')
-  const state = old ? { ...old, head: found.head, setup: [...options.setup], stuckSince: old.outcome?.exitCode === RALPH_EXIT.stuck ? old.iterations.length : old.stuckSince, outcome: null } : await fresh(options, run, place, world, spec, found)
-  const session: Session = { options, world, place, state, branch, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map() }
+  const line = old && left ? await lineOf(place, { ...left, state: old }, head) : { branch: await place.git.branch(), parent: head }
+  const found = await commitWork(place.git, line, 'Save the work found in the tree')
+  const state = old ? { ...old, head: found.head, branch: line.branch, trees: [...new Set([...old.trees, found.tree])], setup: [...options.setup], stuckSince: old.outcome?.exitCode === RALPH_EXIT.stuck ? old.iterations.length : old.stuckSince, outcome: null } : await fresh(options, run, place, world, spec, { ...found, branch: line.branch })
+  const session: Session = { options, world, place, state, branch: line.branch, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map() }
   await setSpec(session, state.spec)
   if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
   await save(session)
   world.emit({ event: 'run.started', mode: 'run', baseSha: state.baseSha, tasks: specOf(session).tasks, verify: state.verify, model: options.model, maxIterations: options.bounds.maxIterations, resumed: old !== null })
   await measureBase(session)
   return session
+}
+
+/**
+ * Where a run that is taken up goes on. After an end it is where HEAD is: a person may have worked
+ * there. A run that was killed is found as its agent left it, perhaps on another branch or with our
+ * commits reset away: it goes back to its own branch, on top of everything of ours.
+ */
+async function lineOf(place: Place, { state, ended }: Left, head: string): Promise<{ branch: string | null; parent: string }> {
+  const now = await place.git.branch()
+  if (ended) return { branch: now, parent: head }
+  const branch = state.branch === undefined ? now : state.branch
+  const tips = [head, branch === null ? null : await place.git.commit(branch)]
+  for (const tip of tips) if (tip !== null && (await place.git.may(['merge-base', '--is-ancestor', state.head, tip])) !== null) return { branch, parent: tip }
+  return { branch, parent: (await place.git.commit(state.head)) ?? head }
 }
 
 async function readSpec(place: Place, name: string): Promise<string> {
@@ -43,7 +58,7 @@ async function readSpec(place: Place, name: string): Promise<string> {
   return text
 }
 
-async function fresh(options: RunOptions, run: string, place: Place, world: World, spec: string, found: { head: string; tree: string }): Promise<RunState> {
+async function fresh(options: RunOptions, run: string, place: Place, world: World, spec: string, found: { head: string; tree: string; branch: string | null }): Promise<RunState> {
   const verify = options.verify.length > 0 ? [...options.verify] : parseSpec(spec).verify
   if (verify.length === 0 && !options.allowUnchecked) {
     throw new Ended(RALPH_EXIT.badSpec, 'there is no verify command: name one with --verify, add a "## Verify" section to the spec, or allow a run on the diff alone with --no-verify-ok')
@@ -59,6 +74,7 @@ async function fresh(options: RunOptions, run: string, place: Place, world: Worl
     elapsedMs: 0,
     baseSha,
     head: found.head,
+    branch: found.branch,
     spec,
     setup: [...options.setup],
     verify,

@@ -61,7 +61,8 @@ async function settle(session: Session, { task, iteration, began, done }: Ran): 
     state.iterations.push({ task: task.id, newTree, progress: false, failure: null })
   }
   await recordLearnings(session)
-  await save(session)
+  // Not saved before the ticks are judged: a run killed in between would find them standing. The event
+  // above is on disk, and a run that is taken up counts by it.
   await acceptTicks(session, boxes.ticked, { changed: kept.commit !== null, counted })
   if (counted) await noteFailure(session, done)
   await save(session)

@@ -1,9 +1,11 @@
 import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
-import { writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Outcome } from './outcome.ts'
 import { filesIn, type Place } from './place.ts'
 import type { Bounds } from './progress/decide.ts'
 import type { Guidance } from './prompt/prompt.ts'
+import { replaceFile } from './progress/replace.ts'
 import { saveState, type RunState } from './progress/state.ts'
 import type { World } from './world.ts'
 
@@ -52,7 +54,9 @@ export async function save(session: Session, outcome: RunState['outcome'] = null
 /** Makes this text SPEC.md, on disk and in the state. */
 export async function setSpec(session: Session, markdown: string): Promise<void> {
   session.state.spec = markdown
-  await writeFile(session.place.spec, markdown)
+  const own = dirname(filesIn(session.place.ai).state)
+  await mkdir(own, { recursive: true })
+  await replaceFile(session.place.spec, markdown, join(own, `spec.${process.pid}.tmp`), false)
 }
 
 export function outcome(session: Session, ending: Pick<Outcome, 'exitCode' | 'reason'> & { until?: string | null; report?: VerifyReport | null }): Outcome {

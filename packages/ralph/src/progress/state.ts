@@ -1,7 +1,8 @@
 import { CheckResult, NewLearning, Usage } from '@factory/shared'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { replaceFile } from './replace.ts'
 
 const Measured = z.object({ setup: CheckResult.nullable(), checks: z.array(CheckResult) })
 
@@ -15,6 +16,8 @@ export const RunState = z.object({
   elapsedMs: z.number().nonnegative(),
   baseSha: z.string(),
   head: z.string(),
+  /** The branch the run works on; null: HEAD is detached. */
+  branch: z.string().nullable().optional(),
   /** SPEC.md as it has to be: the frozen text with the boxes that stand. */
   spec: z.string(),
   setup: z.array(z.string()),
@@ -49,13 +52,5 @@ export async function loadState(file: string): Promise<RunState | null> {
 /** Either the old state or the new one is there, whenever the machine stops. */
 export async function saveState(file: string, state: RunState): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
-  const temporary = `${file}.${process.pid}.tmp`
-  const handle = await open(temporary, 'w')
-  try {
-    await handle.writeFile(JSON.stringify(state))
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(temporary, file)
+  await replaceFile(file, JSON.stringify(state), `${file}.${process.pid}.tmp`, true)
 }
