@@ -20,10 +20,9 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   await hideFiles(place)
   const left = await loadRun(filesIn(place.ai))
   const old = left?.state.run === run && left.state.mode === 'run' ? left.state : null
-  const head = await place.git.head()
-  if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
+  const line = await lineOf(place, old && left ? { ...left, state: old } : null)
+  if (!line) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
   const spec = old?.spec ?? (await readSpec(place, options.spec))
-  const line = old && left ? await lineOf(place, { ...left, state: old }, head) : { branch: await place.git.branch(), parent: head }
   const found = await commitWork(place.git, line, 'Save the work found in the tree')
   const state = old ? { ...old, head: found.head, branch: line.branch, trees: [...new Set([...old.trees, found.tree])], setup: [...options.setup], stuckSince: old.outcome?.exitCode === RALPH_EXIT.stuck ? old.iterations.length : old.stuckSince, outcome: null } : await fresh(options, run, place, world, spec, { ...found, branch: line.branch })
   const session: Session = { options, world, place, state, branch: line.branch, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map() }
@@ -36,17 +35,19 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
 }
 
 /**
- * Where a run that is taken up goes on. After an end it is where HEAD is: a person may have worked
+ * Where a run begins or goes on; null without any commit. After an end it is where HEAD is: a person may have worked
  * there. A run that was killed is found as its agent left it, perhaps on another branch or with our
  * commits reset away: it goes back to its own branch, on top of everything of ours.
  */
-async function lineOf(place: Place, { state, ended }: Left, head: string): Promise<{ branch: string | null; parent: string }> {
-  const now = await place.git.branch()
-  if (ended) return { branch: now, parent: head }
+async function lineOf(place: Place, left: Left | null): Promise<{ branch: string | null; parent: string } | null> {
+  const [head, now] = [await place.git.head(), await place.git.branch()]
+  if (!left || left.ended) return head === null ? null : { branch: now, parent: head }
+  const { state } = left
   const branch = state.branch === undefined ? now : state.branch
   const tips = [head, branch === null ? null : await place.git.commit(branch)]
   for (const tip of tips) if (tip !== null && (await place.git.may(['merge-base', '--is-ancestor', state.head, tip])) !== null) return { branch, parent: tip }
-  return { branch, parent: (await place.git.commit(state.head)) ?? head }
+  const parent = (await place.git.commit(state.head)) ?? head
+  return parent === null ? null : { branch, parent }
 }
 
 async function readSpec(place: Place, name: string): Promise<string> {

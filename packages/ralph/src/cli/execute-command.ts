@@ -1,5 +1,5 @@
 import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared'
-import { lstat, readFile, realpath } from 'node:fs/promises'
+import { lstat, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { DEFAULT_PATH } from '../config.ts'
 import { openWriter, type Emit } from '../events/writer.ts'
@@ -8,9 +8,8 @@ import { Ended, interrupted, type Outcome } from '../outcome.ts'
 import { aiDir, filesIn } from '../place.ts'
 import { inherit } from '../process/inherit.ts'
 import { keyOf } from '../process/marker.ts'
-import { reconcile } from '../progress/boxes.ts'
 import { takeLock } from '../progress/lock.ts'
-import { loadRun } from '../progress/recover.ts'
+import { findUnfinished } from '../progress/unfinished.ts'
 import type { Io } from './io.ts'
 import { UsageError } from './flags.ts'
 
@@ -35,7 +34,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const dir = await realpath(resolve(job.dir)).catch(() => null)
   const strange = dir !== null && (await isStrange(aiDir(dir)))
   const files = dir === null || strange ? null : filesIn(aiDir(dir))
-  const run = job.run ?? (job.resumes !== null && files ? await unfinished(files, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
+  const run = job.run ?? (job.resumes !== null && files ? await findUnfinished(files, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
   const lock = files === null ? null : await takeLock(files.lock, run).catch((error: unknown) => ({ problem: wordsOf(error) }))
   const free = lock !== null && 'release' in lock
   const style = { color: io.color && !job.plain, quiet: job.quiet, time: io.color }
@@ -81,17 +80,6 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
 async function isStrange(path: string): Promise<boolean> {
   const stat = await lstat(path).catch(() => null)
   return stat !== null && !stat.isDirectory()
-}
-
-/** Ends after which the same run can go on: limits, pauses, interruptions. Not done, and not stuck. */
-const GOES_ON: readonly number[] = [RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
-
-/** The run that was left here, when the spec is still the one it was for. */
-async function unfinished(files: { state: string; events: string }, spec: string): Promise<string | null> {
-  const state = (await loadRun(files))?.state ?? null
-  if (state === null || (state.outcome !== null && !GOES_ON.includes(state.outcome.exitCode))) return null
-  const found = await readFile(spec, 'utf8').catch(() => null)
-  return found !== null && reconcile(state.spec, found).tampered ? null : state.run
 }
 
 function endingOf(error: unknown, signal: AbortSignal): { exitCode: RalphExit; reason: string } {

@@ -24,6 +24,8 @@ export const Life = z.object({
   verify: z.array(z.string()),
   /** The second task is first done wrong, and mended only when the prompt says what failed. */
   wrongFirst: z.boolean(),
+  /** The agent moves HEAD and the branch about before it works. */
+  wanders: z.boolean(),
 })
 export type Life = z.infer<typeof Life>
 
@@ -44,6 +46,7 @@ async function live(life: Life): Promise<number> {
   const work: Step = ({ prompt }) => {
     step()
     appendFileSync(note('prompts'), `${JSON.stringify({ evidence: prompt.includes(EVIDENCE) })}\n`)
+    if (life.wanders) wander(life.dir)
     for (let file = 0; file < 2; file += 1) {
       const name = `${crypto.randomUUID()}.txt`
       put(name, name)
@@ -87,6 +90,12 @@ async function live(life: Life): Promise<number> {
       },
     },
   )
+}
+
+/** Once away to a branch without history, once back past our last commit; the files stay. */
+function wander(dir: string): void {
+  const git = (...args: string[]): boolean => Bun.spawnSync(['git', ...args], { cwd: dir, env: { PATH: process.env.PATH ?? '' } }).success
+  if (!git('reset', '--quiet', '--soft', 'HEAD~1')) git('checkout', '--quiet', '--orphan', crypto.randomUUID())
 }
 
 if (import.meta.main) process.exitCode = await live(Life.parse(JSON.parse(process.argv[2] ?? '')))
