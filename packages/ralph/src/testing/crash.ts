@@ -78,16 +78,21 @@ function wrapGit(stage: Stage, killAt: number): void {
   chmodSync(file, 0o755)
 }
 
-/** One life of Ralph, to its end. */
+/** One life of Ralph with a scripted agent, to its end. */
 export async function live(stage: Stage, scenario: Scenario, kill: Kill): Promise<Lived> {
   const killAt = kill.at === 'step' ? kill.step : 0
   writeFileSync(join(stage.notes, 'steps'), '')
   if (kill.at === 'step' || kill.at === 'count') wrapGit(stage, killAt)
   else rmSync(join(stage.root, 'bin', 'git'), { force: true })
   const life: Life = { ...scenario, dir: stage.dir, notes: stage.notes, path: stage.path, killAt }
+  return watch(stage, [stage.program, JSON.stringify(life)], {}, kill.at === 'time' ? kill.ms : null)
+}
+
+/** One life of any program in Ralph's place, to its end or so many milliseconds. */
+export async function watch(stage: Stage, argv: readonly string[], env: Record<string, string>, killMs: number | null): Promise<Lived> {
   const began = performance.now()
-  const child = Bun.spawn([process.execPath, stage.program, JSON.stringify(life)], { cwd: stage.dir, env: { PATH: stage.path, TMPDIR: stage.temporary }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
-  const timer = kill.at === 'time' ? setTimeout(() => child.kill('SIGKILL'), kill.ms) : undefined
+  const child = Bun.spawn([process.execPath, ...argv], { cwd: stage.dir, env: { PATH: stage.path, TMPDIR: stage.temporary, ...env }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  const timer = killMs === null ? undefined : setTimeout(() => child.kill('SIGKILL'), killMs)
   const [out, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
   clearTimeout(timer)
   const ms = performance.now() - began
@@ -103,7 +108,7 @@ export async function live(stage: Stage, scenario: Scenario, kill: Kill): Promis
     ms,
     head: git(stage.dir, 'rev-parse', 'main'),
     uncommitted: uncommitted(stage, state),
-    steps: statSync(join(stage.notes, 'steps')).size,
+    steps: statSync(join(stage.notes, 'steps'), { throwIfNoEntry: false })?.size ?? 0,
     prompts: linesOf(join(stage.notes, 'prompts')).length,
   }
 }
@@ -134,7 +139,7 @@ export function eventsOf(stage: Stage): RalphEvent[] {
 export function litter(stage: Stage): string[] {
   const list = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir, { recursive: true, encoding: 'utf8' }) : [])
   return [
-    ...list(stage.temporary).map((name) => `tmp/${name}`),
+    ...list(stage.temporary).filter((name) => name.startsWith('ralph-')).map((name) => `tmp/${name}`),
     ...list(join(stage.dir, '.git/worktrees')).map((name) => `.git/worktrees/${name}`),
     ...list(join(stage.dir, '.git')).filter((name) => name.endsWith('.lock')),
     ...list(join(stage.dir, '.ai/ralph')).filter((name) => !['state.json', 'events.jsonl'].includes(name)),
