@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { isRunning, PATH, until } from '../testing.ts'
+import { LOCK_RACER } from '../testing/lock-racer.ts'
 import { readHolder, takeLock, type Holder } from './lock.ts'
 
 // Real processes on a machine that may be busy.
@@ -47,7 +48,7 @@ describe('the lock', () => {
 
   test('of a process that is dead and was not waited for is taken over', async () => {
     // A shell that starts a holder and then becomes a program that waits for nobody.
-    const child = Bun.spawn(['bash', '-c', `"${process.execPath}" "${PROGRAM}" "${file}" hold & echo $! > "${file}.pid"; exec sleep 300`], { env: { PATH }, stdout: 'ignore', stderr: 'ignore' })
+    const child = Bun.spawn(['bash', '-c', `"${process.execPath}" "${LOCK_RACER}" "${file}" hold & echo $! > "${file}.pid"; exec sleep 300`], { env: { PATH }, stdout: 'ignore', stderr: 'ignore' })
     try {
       await until(() => existsSync(file))
       const pid = Number(readFileSync(`${file}.pid`, 'utf8'))
@@ -91,12 +92,10 @@ describe('a race for the lock of a dead holder', () => {
   })
 
   test('has never two holders, while processes hold, let go and die holding', async () => {
-    const children = Array.from({ length: 6 }, () => Bun.spawn([process.execPath, PROGRAM, file, 'race', join(dir, 'inside'), join(dir, 'taken')], { env: { PATH }, stdout: 'pipe', stderr: 'pipe' }))
+    const children = Array.from({ length: 6 }, () => Bun.spawn([process.execPath, LOCK_RACER, file, 'race', join(dir, 'inside'), join(dir, 'taken')], { env: { PATH }, stdout: 'pipe', stderr: 'pipe' }))
     const all = await Promise.all(children.map(async (child) => ({ said: (await new Response(child.stdout).text()) + (await new Response(child.stderr).text()), code: await child.exited })))
     expect(all.map((one) => one.said).join('')).toBe('')
     expect(all.map((one) => one.code)).toEqual(all.map(() => 0))
     expect(readFileSync(join(dir, 'taken'), 'utf8').length).toBeGreaterThanOrEqual(400)
   })
 })
-
-const PROGRAM = resolve(import.meta.dir, '../testing/lock-racer.ts')

@@ -10,6 +10,8 @@ import { takeLock } from '../progress/lock.ts'
  * every other time leaves it as one that died leaves it.
  * Usage: bun lock-racer.ts FILE hold | FILE race INSIDE TAKEN
  */
+export const LOCK_RACER: string = import.meta.path
+
 const [file = '', mode, inside = '', taken = ''] = process.argv.slice(2)
 const Lock = z.looseObject({ pid: z.number() })
 
@@ -44,8 +46,8 @@ async function playDead(): Promise<void> {
   await rename(mine, file)
 }
 
-if (mode === 'race') await race()
-else {
+if (import.meta.main && mode === 'race') await race()
+if (import.meta.main && mode === 'hold') {
   await takeLock(file, 'holder')
   setInterval(() => undefined, 1000)
 }
