@@ -17,7 +17,7 @@ const SCENARIOS: Record<string, Scenario> = {
   plain: { run: 'crash', verify: ['true'], wrongFirst: false, wanders: false, heartbeatMs: 1e7 },
   // Without a name the run is found by its files; a check fails once, so that there is evidence to keep;
   // and what a killed agent did to HEAD must not cost a commit.
-  evidence: { run: null, verify: ['cat broken && exit 1; true'], wrongFirst: true, wanders: true, heartbeatMs: 50 },
+  evidence: { run: null, verify: ['[ -e broken ] && echo evidence-$((4700 + 11)) && exit 1; true'], wrongFirst: true, wanders: true, heartbeatMs: 50 },
 }
 
 type Case = { name: string; scenario: Scenario; kills: Kill[] }

@@ -21,6 +21,12 @@ export async function readHolder(file: string): Promise<Holder | null> {
   return found?.holder && (await lives(found.holder)) ? found.holder : null
 }
 
+/** Whether a Ralph died holding it. */
+export async function isAbandoned(file: string): Promise<boolean> {
+  const found = await read(file)
+  return found !== null && !(found.holder && (await lives(found.holder)))
+}
+
 /**
  * One Ralph in one directory. Returns what lets go, or who holds it. The lock of a process that is
  * gone is taken over.

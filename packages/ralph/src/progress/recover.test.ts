@@ -53,11 +53,11 @@ describe('a run that was killed is found as it said it was', () => {
 
 describe('without a name', () => {
   let dir: string
-  let files: { state: string; events: string }
+  let files: { state: string; events: string; lock: string }
   let spec: string
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'ralph-recover-'))
-    files = { state: join(dir, 'state.json'), events: join(dir, 'events.jsonl') }
+    files = { state: join(dir, 'state.json'), events: join(dir, 'events.jsonl'), lock: join(dir, 'lock') }
     spec = join(dir, 'SPEC.md')
   })
   afterEach(() => rmSync(dir, { recursive: true, force: true }))
@@ -79,6 +79,14 @@ describe('without a name', () => {
     writeFileSync(spec, text)
     expect(await findUnfinished(files, spec)).toBe(goesOn ? 'r' : null)
     expect((await loadRun(files))?.state.run).toBe('r')
+  })
+
+  test('one that was killed after it wrote its end goes on: perhaps nobody was told, perhaps its agent wrote it', async () => {
+    await saveState(files.state, { ...known, outcome: verified })
+    write([started, end(0)])
+    writeFileSync(spec, known.spec)
+    writeFileSync(files.lock, JSON.stringify({ pid: 2 ** 30, started: '', run: 'r' }))
+    expect(await findUnfinished(files, spec)).toBe('r')
   })
 
   test('a spec that its agent rewrote before the kill is not another spec; one that came later is', async () => {

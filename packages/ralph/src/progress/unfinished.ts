@@ -1,6 +1,7 @@
 import { parseSpec, RALPH_EXIT, tickTasks } from '@factory/shared'
 import { readFile, stat } from 'node:fs/promises'
 import { reconcile } from './boxes.ts'
+import { isAbandoned } from './lock.ts'
 import { loadRun } from './recover.ts'
 
 /** Ends after which the same run can go on: limits, pauses, interruptions. Not done, and not stuck. */
@@ -11,12 +12,15 @@ const QUIET_MS = 15_000
 
 /**
  * The run that was left here and goes on when none is named: one that was killed, or ended so that it
- * can go on, and whose spec is still the one it was for. null: begin a new one.
+ * can go on, and whose spec is still the one it was for. null: begin a new one. One that was killed
+ * after it wrote its end may not have told anybody: it goes on, and comes to its end again by the same
+ * checks, whatever the file says.
  */
-export async function findUnfinished(files: { state: string; events: string }, specFile: string): Promise<string | null> {
+export async function findUnfinished(files: { state: string; events: string; lock: string }, specFile: string): Promise<string | null> {
   const left = await loadRun(files)
   if (left === null) return null
-  const { state, ended } = left
+  const { state } = left
+  const ended = left.ended && !(await isAbandoned(files.lock))
   if (ended && state.outcome !== null && !GOES_ON.includes(state.outcome.exitCode)) return null
   const found = await readFile(specFile, 'utf8').catch(() => null)
   if (ended) return found !== null && reconcile(state.spec, found).tampered ? null : state.run

@@ -33,6 +33,7 @@ export function examine(stage: Stage, lives: readonly Lived[]): string[] {
   must(said.size === 2, `${said.size} of 2 tasks were said to be done`)
 
   const history = new Set(git(stage.dir, 'rev-list', 'HEAD').split('\n'))
+  const reported = new Set(iterations.map((event) => event.commit))
   for (const { commit } of iterations) must(commit === null || history.has(commit), `lost commit ${commit}`)
   for (const life of lives) must(history.has(life.head), `lost commit ${life.head}, the tip at a kill`)
   must(end?.headSha === git(stage.dir, 'rev-parse', 'HEAD'), 'run.finished names another commit than HEAD')
@@ -41,7 +42,10 @@ export function examine(stage: Stage, lives: readonly Lived[]): string[] {
   const tree = new Set(git(stage.dir, 'ls-tree', '-r', '--name-only', 'HEAD').split('\n'))
   for (const name of written(stage)) must(tree.has(name), `lost file ${name}`)
   for (const name of lives.slice(0, -1).flatMap((life) => life.uncommitted)) {
-    must(git(stage.dir, 'log', '--format=%s', '--diff-filter=A', '--', name) === 'Save the work found in the tree', `${name} was in work at a kill and has no commit of its own`)
+    const [commit = '', subject] = git(stage.dir, 'log', '--format=%H %s', '--diff-filter=A', '--', name).split(/ (.*)/)
+    // Or the git that was at it finished after the kill; what matters is that no other iteration got it.
+    const own = subject === 'Save the work found in the tree' || (subject?.startsWith('Ralph ') && !reported.has(commit))
+    must(own === true, `${name} was in work at a kill and has no commit of its own`)
   }
   if (last?.killed === false) for (const name of litter(stage)) must(false, `left behind: ${name}`)
   return [...wrong, ...evidenceLost(stage, lives)]
