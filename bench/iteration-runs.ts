@@ -35,6 +35,16 @@ export async function captureCall(dir: string, claude: string, env: Record<strin
   return { argv: list('argv'), env: called, prompt: readFileSync(join(notes, 'prompt')), home: called.HOME ?? '', files: join(notes, 'home') }
 }
 
+/** What Ralph spends outside of the CLI's lifetime, by iteration: no noise of the CLI in it. Milliseconds. */
+export async function outsideTimes(dir: string, repo: string, claude: string, env: Record<string, string>, iterations: number): Promise<number[]> {
+  const [watch, log] = [join(dir, 'watch'), join(dir, `${crypto.randomUUID()}.log`)]
+  writeFileSync(watch, `#!/bin/sh\nbegan=$(date +%s%N)\n'${claude}' "$@"\ncode=$?\necho "$began $(date +%s%N)" >> '${log}'\nexit $code\n`)
+  chmodSync(watch, 0o755)
+  const { times } = await runRalph(repo, { ...env, CLAUDE_BIN: watch }, iterations)
+  const inside = readFileSync(log, 'utf8').split('\n').filter(Boolean).map((line) => line.split(' ').map(Number)).map(([began = 0, ended = 0]) => (ended - began) / 1e6)
+  return times.map((time, index) => time - (inside[index] ?? 0))
+}
+
 /** The same call without Ralph. Milliseconds; making its HOME is not counted. */
 export async function replay(call: Call, claude: string, repo: string, home: string): Promise<number> {
   cpSync(call.files, home, { recursive: true })

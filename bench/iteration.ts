@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findClaude } from '../packages/cli/src/stack/find-claude.ts'
 import { against, percentile, round, type Figure } from './figure.ts'
-import { captureCall, makeRepo, replay, runRalph, type Peak } from './iteration-runs.ts'
+import { captureCall, makeRepo, outsideTimes, replay, runRalph, type Peak } from './iteration-runs.ts'
 
 const ROUNDS = 6
 const ITERATIONS = 3
@@ -30,18 +30,20 @@ export async function run(): Promise<Figure[]> {
   return [
     against('an empty iteration, p50', p50(empty.ours), 'ms', 'claude -p', p50(empty.bare)),
     { name: `added by Ralph, p50 of pairs (aim: under ${AIM.ms})`, value: round(p50(empty.added)), unit: 'ms' },
+    { name: 'of it outside of the lifetime of the CLI, p50', value: round(p50(empty.outside)), unit: 'ms' },
     against('an iteration with a tool call and a commit, p50', p50(working.ours), 'ms', 'claude -p', p50(working.bare)),
     { name: `added by Ralph, p50 of pairs (aim: under ${AIM.ms})`, value: round(p50(working.added)), unit: 'ms' },
+    { name: 'of it outside of the lifetime of the CLI, p50', value: round(p50(working.outside)), unit: 'ms' },
     { name: `Ralph's peak resident memory (aim: under ${AIM.mb})`, value: most((peak) => peak.residentMb), unit: 'MB' },
     { name: 'of it private, not shared with other processes', value: most((peak) => peak.privateMb), unit: 'MB' },
   ]
 }
 
-type Compared = { ours: number[]; bare: number[]; added: number[]; peaks: Peak[] }
+type Compared = { outside: number[]; ours: number[]; bare: number[]; added: number[]; peaks: Peak[] }
 
 async function compare(claude: string, script: ReturnType<typeof defineScript>): Promise<Compared> {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'factory-bench-')))
-  const found: Compared = { ours: [], bare: [], added: [], peaks: [] }
+  const found: Compared = { outside: [], ours: [], bare: [], added: [], peaks: [] }
   const model = await startModel({ scripts: [script] })
   const env = { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', IS_SANDBOX: '1', ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'not-a-real-key' }
   try {
@@ -52,7 +54,9 @@ async function compare(claude: string, script: ReturnType<typeof defineScript>):
       const { times, peak } = await runRalph(repo, { ...env, CLAUDE_BIN: claude }, ITERATIONS)
       const bare: number[] = []
       for (let again = 0; again < times.length; again++) bare.push(await replay(call, claude, repo, join(dir, `home-${turn}-${again}`)))
+      const outside = await outsideTimes(dir, await makeRepo(join(dir, `watched-${turn}`)), claude, env, ITERATIONS)
       if (turn === 0) continue
+      found.outside.push(...outside)
       found.ours.push(...times)
       found.bare.push(...bare)
       found.added.push(...times.map((time, index) => time - (bare[index] ?? 0)))
