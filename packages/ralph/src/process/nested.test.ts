@@ -41,7 +41,7 @@ async function checkout(): Promise<Repo> {
   return repo
 }
 
-const ralph = (repo: Repo, ...args: string[]) => Bun.spawn([process.execPath, MAIN, ...args], { cwd: repo.dir, env: { PATH }, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
+const ralph = (repo: Repo, ...args: string[]) => Bun.spawn([process.execPath, MAIN, ...args], { cwd: repo.dir, env: { PATH, TMPDIR: folder }, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
 
 test('the marker of an outer Ralph reaches the agent and the checks, and is no marker where there is none', () => {
   const inner = readEnvironment({ PATH, [MARKER]: 'outer.1' })
