@@ -1,65 +1,70 @@
-import { startModel } from '@factory/rehearsal'
-import { RalphEvent } from '@factory/shared'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { defineScript, startModel } from '@factory/rehearsal'
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findClaude } from '../packages/cli/src/stack/find-claude.ts'
 import { against, percentile, round, type Figure } from './figure.ts'
+import { captureCall, makeRepo, outsideTimes, replay, runRalph, type Peak } from './iteration-runs.ts'
 
-const ROUNDS = 5
-const ralph = join(import.meta.dir, '../packages/ralph/src/main.ts')
+const ROUNDS = 6
+const ITERATIONS = 3
+const AIM = { ms: 100, mb: 60 }
+
+const EMPTY = defineScript({ rules: [{ reply: 'I did nothing.' }] })
+/** A tool call that leaves another tree each time, so that Ralph has something to keep. */
+const WORKING = defineScript({ rules: [{ match: { turn: 0 }, reply: [{ tool: 'Bash', input: { command: 'date +%s%N > made.txt', description: 'work' } }] }, { reply: 'I made a file.' }] })
 
 /**
- * One whole iteration of Ralph (from one iteration's start to the next: prompt, agent, facts, commit,
- * decision) that does nothing, against a bare `claude -p` of a like prompt; in turn.
+ * What Ralph adds to an iteration: from one's start to the next one's (prompt, agent, facts, commit,
+ * decision) against the CLI alone with the prompt, the flags and the environment that Ralph gave it; in
+ * turn. And what Ralph itself holds in memory meanwhile, the CLI excluded.
  */
 export async function run(): Promise<Figure[]> {
   const claude = findClaude(process.env)
   if (!claude) throw new Error('no claude binary')
-  const model = await startModel({ scripts: [] })
-  const dir = mkdtempSync(join(tmpdir(), 'factory-bench-'))
-  const env = {
-    PATH: process.env.PATH ?? '', HOME: dir, LANG: 'C.UTF-8', IS_SANDBOX: '1', ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'not-a-real-key', CLAUDE_BIN: claude,
-    DISABLE_AUTOUPDATER: '1', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1', CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
-  }
-  const cycles: number[] = []
-  const bare: number[] = []
+  const empty = await compare(claude, EMPTY)
+  const working = await compare(claude, WORKING)
+  const p50 = (values: readonly number[]): number => percentile(values, 0.5)
+  const peaks = [...empty.peaks, ...working.peaks]
+  const most = (pick: (peak: Peak) => number): number => round(Math.max(...peaks.map(pick)))
+  return [
+    against('an empty iteration, p50', p50(empty.ours), 'ms', 'claude -p', p50(empty.bare)),
+    { name: `added by Ralph, p50 of pairs (aim: under ${AIM.ms})`, value: round(p50(empty.added)), unit: 'ms' },
+    { name: 'of it outside of the lifetime of the CLI, p50', value: round(p50(empty.outside)), unit: 'ms' },
+    against('an iteration with a tool call and a commit, p50', p50(working.ours), 'ms', 'claude -p', p50(working.bare)),
+    { name: `added by Ralph, p50 of pairs (aim: under ${AIM.ms})`, value: round(p50(working.added)), unit: 'ms' },
+    { name: 'of it outside of the lifetime of the CLI, p50', value: round(p50(working.outside)), unit: 'ms' },
+    { name: `Ralph's peak resident memory (aim: under ${AIM.mb})`, value: most((peak) => peak.residentMb), unit: 'MB' },
+    { name: 'of it private, not shared with other processes', value: most((peak) => peak.privateMb), unit: 'MB' },
+  ]
+}
+
+type Compared = { outside: number[]; ours: number[]; bare: number[]; added: number[]; peaks: Peak[] }
+
+async function compare(claude: string, script: ReturnType<typeof defineScript>): Promise<Compared> {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'factory-bench-')))
+  const found: Compared = { outside: [], ours: [], bare: [], added: [], peaks: [] }
+  const model = await startModel({ scripts: [script] })
+  const env = { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', IS_SANDBOX: '1', ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'not-a-real-key' }
   try {
+    const call = await captureCall(dir, claude, env)
+    // the first of each fills caches and is not counted
     for (let turn = 0; turn <= ROUNDS; turn++) {
-      const repo = join(dir, `repo-${turn}`)
-      await git(dir, 'init', '-q', repo)
-      writeFileSync(join(repo, 'a.txt'), 'a\n')
-      await git(repo, 'add', '-A')
-      await git(repo, '-c', 'user.name=bench', '-c', 'user.email=bench@example.com', 'commit', '-qm', 'base')
-      writeFileSync(join(repo, 'SPEC.md'), '# Nothing\n\n## Tasks\n\n- [ ] do nothing at all\n\n## Verify\n\n```sh\ntrue\n```\n')
-      const times = await iterationTimes(repo, env)
-      if (turn > 0) cycles.push(...times)
-      for (let again = 0; again < 2; again++) {
-        const began = performance.now()
-        const proc = Bun.spawn([claude, '-p', '--output-format', 'stream-json', '--verbose', '--dangerously-skip-permissions', '--model', 'claude-sonnet-4-5', '--setting-sources', 'user', '--strict-mcp-config', '--max-turns', '150'], { cwd: repo, env, stdin: new TextEncoder().encode('Do nothing at all.'), stdout: 'ignore', stderr: 'ignore' })
-        await proc.exited
-        if (turn > 0) bare.push(performance.now() - began)
-      }
+      const repo = await makeRepo(join(dir, `repo-${turn}`))
+      const { times, peak } = await runRalph(repo, { ...env, CLAUDE_BIN: claude }, ITERATIONS)
+      const bare: number[] = []
+      for (let again = 0; again < times.length; again++) bare.push(await replay(call, claude, repo, join(dir, `home-${turn}-${again}`)))
+      const outside = await outsideTimes(dir, await makeRepo(join(dir, `watched-${turn}`)), claude, env, ITERATIONS)
+      if (turn === 0) continue
+      found.outside.push(...outside)
+      found.ours.push(...times)
+      found.bare.push(...bare)
+      found.added.push(...times.map((time, index) => time - (bare[index] ?? 0)))
+      found.peaks.push(peak)
     }
   } finally {
     await model.stop()
     rmSync(dir, { recursive: true, force: true })
   }
-  const figure = against('an empty Ralph iteration, p50', percentile(cycles, 0.5), 'ms', 'claude -p', percentile(bare, 0.5))
-  return [figure, { name: 'added by Ralph, difference of the p50', value: round(figure.value - (figure.peerValue ?? 0)), unit: 'ms' }]
-}
-
-/** From each iteration's start to the next one's. */
-async function iterationTimes(repo: string, env: Record<string, string>): Promise<number[]> {
-  const proc = Bun.spawn([process.execPath, ralph, 'run', '--spec', 'SPEC.md', '--dir', repo, '--max-iterations', '3', '--quiet'], { cwd: repo, env, stdout: 'pipe', stderr: 'pipe' })
-  const events = (await new Response(proc.stdout).text()).split('\n').filter(Boolean).map((line) => RalphEvent.parse(JSON.parse(line)))
-  const times = (name: RalphEvent['event']) => events.filter((event) => event.event === name).map((event) => Date.parse(event.ts))
-  const starts = times('iteration.started')
-  if (starts.length < 2) throw new Error(`ralph ran ${starts.length} iterations: ${await new Response(proc.stderr).text()}`)
-  return starts.slice(1).map((start, index) => start - (starts[index] ?? start))
-}
-
-async function git(cwd: string, ...args: string[]): Promise<void> {
-  const code = await Bun.spawn(['git', ...args], { cwd, stdout: 'ignore', stderr: 'ignore' }).exited
-  if (code !== 0) throw new Error(`git ${args[0]} failed`)
+  return found
 }

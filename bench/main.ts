@@ -4,6 +4,7 @@ import { printFigures, type Figure } from './figure.ts'
 const BENCHES: Record<string, { what: string; needs: string; load(): Promise<{ run(): Promise<Figure[]> }> }> = {
   spawn: { what: 'label (webhook) to container started, against a bare docker run of the same image', needs: 'an engine and the worker image', load: () => import('./spawn.ts') },
   iteration: { what: 'an empty Ralph iteration, against a bare claude -p', needs: 'the Claude CLI', load: () => import('./iteration.ts') },
+  events: { what: "the worker's reader on 100,000 events of a child process, against splitting and JSON.parse", needs: 'nothing', load: () => import('./events.ts') },
   memory: { what: 'resident memory of the four idle services', needs: 'a PostgreSQL in TEST_DATABASE_URL', load: () => import('./memory.ts') },
 }
 

@@ -5,11 +5,12 @@ import { openLocks } from './locks/open.ts'
 import { Ended } from './outcome.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
 import { loadState, type RunState } from './progress/state.ts'
-import { lineOf, specOfLeft } from './take-up.ts'
+import { lineFor, specOfLeft } from './take-up.ts'
 import { readGuidance } from './prompt/guidance.ts'
 import { save, setSpec, specOf, type RunOptions, type Session } from './session.ts'
 import { measure } from './verify/room.ts'
 import { unusableBase } from './verify/verify.ts'
+import { leftUntold } from './untold.ts'
 import type { World } from './world.ts'
 
 /**
@@ -21,13 +22,12 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   await hideFiles(place)
   const left = await loadState(filesIn(place.ai).state)
   const old = left?.run === run ? left : null
-  const head = await place.git.head()
-  if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
-  const line = old ? await lineOf(place.git, old, head) : { branch: await place.git.branch(), parent: head }
-  const spec = old ? await specOfLeft(old, place.spec) : await readSpec(place, options.spec)
+  const line = await lineFor(place.git, old)
+  const spec = old ? await specOfLeft(old, place.spec, filesIn(place.ai).events) : await readSpec(place, options.spec)
   const found = { ...line, ...(await commitWork(place.git, line, 'Save the work found in the tree')) }
   const state = old ? goOn(old, options, spec, found) : await fresh(options, run, place, world, spec, found)
   const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), locks: options.beforeEdit === null ? null : openLocks({ command: options.beforeEdit, place, env: world.callerEnv, emit: world.emit, sleep: world.sleep, signal: world.signal }), startedMs: world.now(), reports: new Map() }
+  for (const event of leftUntold(old?.untold ?? null, world.nextSeq())) world.emit(event)
   await setSpec(session, state.spec)
   if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
   await save(session)
@@ -51,6 +51,7 @@ export function goOn(left: RunState, options: RunOptions, spec: string, found: F
     evidence: [...left.evidence, ...cut],
     current: null,
     stuckSince: left.outcome?.exitCode === RALPH_EXIT.stuck ? left.iterations.length : left.stuckSince,
+    untold: null,
     outcome: null,
   }
 }
@@ -96,6 +97,7 @@ export async function fresh(options: RunOptions, run: string, place: Place, worl
     trees: [...new Set([baseTree, found.tree])],
     evidence: [],
     everTicked: [],
+    untold: null,
     agentNotes: null,
     diagnosis: null,
     learnings: [],
@@ -110,7 +112,7 @@ async function measureBase(session: Session): Promise<void> {
   const { state, world, place, options } = session
   if (!state.baseline) {
     const checks = { setup: state.setup, verify: state.verify, required: state.required, limitMs: options.verifyMs }
-    state.baseline = await measure({ git: place.git, env: world.commandEnv, signal: world.signal }, state.baseSha, checks)
+    state.baseline = await measure({ git: place.git, key: world.key, env: world.commandEnv, signal: world.signal }, state.baseSha, checks)
     await save(session)
   }
   const problem = unusableBase(state.baseline)

@@ -5,7 +5,7 @@ import { Ended } from './outcome.ts'
 import { blame, type Touched } from './progress/blame.ts'
 import { evidenceOf, ruleOf, signatureOfReport } from './progress/evidence.ts'
 import { failingOf } from './progress/failing.ts'
-import { amend, emit, save, setSpec, specOf, type Session } from './session.ts'
+import { amend, emit, setSpec, specOf, tell, type Session } from './session.ts'
 import { dirtyPaths } from './verify/dirty.ts'
 import { verifyHead } from './verify/verify.ts'
 
@@ -15,7 +15,7 @@ export async function verifyNow(session: Session): Promise<VerifyReport> {
   const known = reports.get(state.head)
   if (known) return known
   const report = await verifyHead(
-    { git: place.git, env: world.commandEnv, signal: world.signal },
+    { git: place.git, key: world.key, env: world.commandEnv, signal: world.signal },
     {
       baseSha: state.baseSha,
       headSha: state.head,
@@ -47,8 +47,7 @@ export async function checkCompletion(session: Session): Promise<VerifyReport> {
   const tasks = specOf(session).tasks
   const task = tasks.find((other) => other.id === blamed) ?? tasks.at(-1)
   if (task) await setSpec(session, tickTasks(state.spec, [task.id], false))
-  await save(session)
-  if (task) emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason, rule: ruleOf(report) })
+  await tell(session, task ? [{ event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason, rule: ruleOf(report) }] : [])
   return report
 }
 

@@ -3,8 +3,11 @@ import { z } from 'zod'
 
 const text = z.string().optional()
 
+/** Where programs are looked for when nobody said. */
+export const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin'
+
 const Environment = z.object({
-  PATH: z.string().default('/usr/local/bin:/usr/bin:/bin').describe('a search path'),
+  PATH: z.string().default(DEFAULT_PATH).describe('a search path'),
   LANG: z.string().default('C.UTF-8').describe('a locale'),
   TMPDIR: z.string().default('/tmp').describe('a directory for temporary files'),
   CLAUDE_BIN: text.describe('the path of the claude binary'),
@@ -21,6 +24,7 @@ const Environment = z.object({
   http_proxy: text,
   https_proxy: text,
   no_proxy: text,
+  RALPH_RUN_MARKER: text,
   RALPH_ENV: envList.optional().describe('names of further variables that commands and the agent may see, separated by commas'),
 })
 
@@ -47,6 +51,8 @@ const AGENT_SETTINGS = {
 
 const CREDENTIALS = ['ANTHROPIC_BASE_URL', 'ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'] as const
 const NETWORK = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'] as const
+/** Set when an agent of another Ralph started us: ours must be ended with it. */
+const OUTER = ['RALPH_RUN_MARKER'] as const
 
 /**
  * What of the environment reaches the processes Ralph starts: an allow-list, nothing else.
@@ -54,7 +60,7 @@ const NETWORK = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'HTTP_PROXY', 'HTTPS_PR
  */
 export function readEnvironment(env: Record<string, string | undefined>, root = process.getuid?.() === 0): RalphEnvironment {
   const given = parseEnv(Environment, env)
-  const pick = (names: readonly (typeof NETWORK | typeof CREDENTIALS)[number][]): Record<string, string> => {
+  const pick = (names: readonly (typeof NETWORK | typeof CREDENTIALS | typeof OUTER)[number][]): Record<string, string> => {
     const picked: Record<string, string> = {}
     for (const name of names) {
       const value = given[name]
@@ -63,7 +69,7 @@ export function readEnvironment(env: Record<string, string | undefined>, root = 
     return picked
   }
   const further = (given.RALPH_ENV ?? []).filter((name) => env[name] !== undefined && !Object.hasOwn(Environment.shape, name) && name !== 'HOME')
-  const command = { ...Object.fromEntries(further.map((name) => [name, env[name] ?? ''])), PATH: given.PATH, LANG: given.LANG, TMPDIR: given.TMPDIR, ...pick(NETWORK) }
+  const command = { ...Object.fromEntries(further.map((name) => [name, env[name] ?? ''])), PATH: given.PATH, LANG: given.LANG, TMPDIR: given.TMPDIR, ...pick(NETWORK), ...pick(OUTER) }
   return {
     claudeBin: given.CLAUDE_BIN ?? null,
     path: given.PATH,

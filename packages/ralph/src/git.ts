@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { makeTemporary, roomName } from './process/leftovers.ts'
+import { MARKER } from './process/marker.ts'
 
 /** git said no. The message has the command and what git wrote. */
 class GitError extends Error {
@@ -19,12 +20,15 @@ const AUTHOR = { GIT_AUTHOR_NAME: 'Ralph', GIT_AUTHOR_EMAIL: 'ralph@localhost', 
 
 export type Git = ReturnType<typeof openGit>
 
-/** Git in one directory, with an environment that holds nothing but what git needs. */
-export function openGit(dir: string, path: string) {
+/**
+ * Git in one directory, with an environment that holds nothing but what git needs. With a marker, a git
+ * that outlives a killed Ralph is ended by the next one before it touches the index.
+ */
+export function openGit(dir: string, path: string, marker?: string) {
   const call = async (args: readonly string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> => {
     const child = Bun.spawn(['git', ...SAFE, ...args], {
       cwd: dir,
-      env: { PATH: path, LC_ALL: 'C.UTF-8', GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1', HOME: '/nonexistent', ...AUTHOR },
+      env: { PATH: path, LC_ALL: 'C.UTF-8', GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1', HOME: '/nonexistent', ...AUTHOR, ...(marker === undefined ? {} : { [MARKER]: marker }) },
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
@@ -90,15 +94,17 @@ export async function commitWork(git: Git, line: { branch: string | null; parent
   return { commit, tree, head }
 }
 
-/** A clean checkout of a commit in a directory of its own, taken away afterwards. */
-export async function withWorktree<T>(git: Git, sha: string, use: (dir: string) => Promise<T>): Promise<T> {
-  const parent = await mkdtemp(join(tmpdir(), 'ralph-room-'))
-  const dir = join(parent, 'work')
+/** A clean checkout of a commit in a directory of its own, taken away afterwards; by the next run if we are killed. */
+export async function withWorktree<T>(git: Git, sha: string, key: string, use: (dir: string) => Promise<T>): Promise<T> {
+  const parent = await makeTemporary('room', key)
+  const dir = join(parent, roomName(key))
   try {
     await git.must(['worktree', 'add', '--detach', '--force', dir, sha])
     return await use(dir)
   } finally {
-    await rm(parent, { recursive: true, force: true })
-    await git.may(['worktree', 'prune', '--expire', 'now'])
+    // What cannot be removed (a module cache without write permission) must not end the run.
+    await rm(parent, { recursive: true, force: true }).catch(() => undefined)
+    // Our record alone: a prune would also take those of worktrees on a disk that is not there just now.
+    await git.may(['worktree', 'remove', '--force', '--force', dir])
   }
 }

@@ -8,7 +8,7 @@ import type { Kept } from './locks/keep.ts'
 import { unasked } from './locks/unasked.ts'
 import { buildPrompt, diagnosisPrompt, RULES, type Prompt } from './prompt/prompt.ts'
 import { restore } from './restore.ts'
-import { elapsedMs, emit, outcome, save, setSpec, specOf, type Session } from './session.ts'
+import { elapsedMs, emit, outcome, save, setSpec, specOf, tell, type Session } from './session.ts'
 import { takeLearnings, takeNotes } from './notes.ts'
 import { judgeWork } from './judge-work.ts'
 
@@ -66,6 +66,7 @@ async function keepWork(session: Session, turn: Turn, done: Execution): Promise<
   if (!done.end) await judgeWork(session, { done, ticked: boxes.ticked, changed: kept.commit !== null })
   await takeNotes(session)
   state.evidence.push(...undoneOf(held))
+  state.current = null
   await save(session)
   if (done.end) return outcome(session, { ...done.end })
   // Kept as it is: a run that is taken up asks again before it says "done".
@@ -84,24 +85,22 @@ async function keepDiagnosis(session: Session, turn: Turn, done: Execution): Pro
   if (done.end === null && done.result.verdict.kind === 'worked') state.diagnosis = done.result.text?.trim() || null
   await close(session, turn, done, kept)
   await takeNotes(session)
+  state.current = null
   await save(session)
   return done.end ? outcome(session, { ...done.end }) : null
 }
 
-/**
- * Books the execution. The state goes to disk before the event that tells of it: whoever reads of a
- * commit can rely on a resumed run to know it.
- */
+/** Books the execution, and tells of it. */
 async function close(session: Session, { task, kind, iteration, began }: Turn, done: Execution, kept: { commit: string | null; tree: string }): Promise<void> {
   const { state, world } = session
   const { verdict, endedBy, text } = done.result
   const counted = done.end === null
   const usage = { ...done.usage, iterations: counted ? 1 : 0 }
   state.usage = addUsage(state.usage, usage)
-  state.current = null
   if (counted) state.iterations.push({ task: task.id, kind, tree: kept.tree, commit: kept.commit, ticked: [], verified: false, failing: null, failure: null, note: verdict.kind === 'failed' ? verdict.reason : '' })
   const learnings = await takeLearnings(session)
-  await save(session)
-  for (const learning of learnings) emit(session, { event: 'learning.recorded', learning })
-  if (counted) emit(session, { event: 'iteration.finished', iteration, durationMs: world.now() - began, isError: verdict.kind !== 'worked', endedBy, commit: kept.commit, tree: kept.tree, usage, text: text?.slice(0, 4000) ?? null })
+  await tell(session, [
+    ...learnings.map((learning) => ({ event: 'learning.recorded' as const, learning })),
+    ...(counted ? [{ event: 'iteration.finished' as const, iteration, durationMs: world.now() - began, isError: verdict.kind !== 'worked', endedBy, commit: kept.commit, tree: kept.tree, usage, text: text?.slice(0, 4000) ?? null }] : []),
+  ])
 }

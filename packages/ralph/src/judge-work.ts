@@ -3,7 +3,7 @@ import { verifyNow } from './complete.ts'
 import type { Execution } from './execute.ts'
 import { evidenceOf, signatureOfReport } from './progress/evidence.ts'
 import { failingOf } from './progress/failing.ts'
-import { amend, emit, save, setSpec, type Session } from './session.ts'
+import { amend, setSpec, tell, type Session } from './session.ts'
 
 type Work = {
   done: Execution
@@ -46,8 +46,7 @@ async function accept(session: Session, ticked: readonly SpecTask[], passed: boo
   state.everTicked.push(...first)
   state.lastTicked = ticked.at(-1)?.id ?? state.lastTicked
   state.diagnosis = null
-  await save(session)
-  for (const task of ticked) emit(session, { event: 'task.completed', task: { id: task.id, text: task.text }, verified: passed })
+  await tell(session, ticked.map((task) => ({ event: 'task.completed', task: { id: task.id, text: task.text }, verified: passed })))
 }
 
 async function refuse(session: Session, ticked: readonly SpecTask[], report: VerifyReport | null): Promise<void> {
@@ -55,6 +54,5 @@ async function refuse(session: Session, ticked: readonly SpecTask[], report: Ver
   const reason = `its box was ticked without any change to the repository${report ? `, and the checks say: ${report.reason}` : ''}`
   await setSpec(session, tickTasks(state.spec, ticked.map((task) => task.id), false))
   state.evidence = [...state.evidence, `The task was said to be done, but ${reason}`]
-  await save(session)
-  for (const task of ticked) emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason, rule: 'no_change' })
+  await tell(session, ticked.map((task) => ({ event: 'task.reopened', task: { id: task.id, text: task.text }, reason, rule: 'no_change' })))
 }

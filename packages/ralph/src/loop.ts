@@ -22,6 +22,7 @@ export async function runLoop(options: RunOptions, run: string, place: Place, wo
     return outcome(session, { exitCode: RALPH_EXIT.internal, reason: error instanceof Error ? error.message : String(error) })
   })
   // Without the outcome: that is written once it was told, so that a run which is killed in between is not taken for ended.
+  session.state.current = null
   await save(session)
   return end
 }

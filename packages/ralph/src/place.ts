@@ -3,6 +3,7 @@ import { appendFile, mkdir, readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { openGit, type Git } from './git.ts'
 import { Ended } from './outcome.ts'
+import { keyOf, newMarker } from './process/marker.ts'
 
 /** Where a run works: the checkout and Ralph's files in it. */
 export type Place = {
@@ -32,11 +33,12 @@ export async function openPlace(given: { dir: string; spec: string; path: string
   const wanted = resolve(given.dir)
   if (!(await stat(wanted).catch(() => null))?.isDirectory()) throw new Ended(RALPH_EXIT.usage, `--dir ${given.dir} is not a directory`)
   const dir = await realpath(wanted)
-  const root = await openGit(dir, given.path).may(['rev-parse', '--show-toplevel'])
+  const marker = newMarker(keyOf(dir))
+  const root = await openGit(dir, given.path, marker).may(['rev-parse', '--show-toplevel'])
   if (!root) throw new Ended(RALPH_EXIT.usage, `${dir} is not in a git checkout`)
   const spec = resolve(dir, given.spec)
   const name = relative(dir, spec)
-  return { git: openGit(root, given.path), dir, root, spec, specName: name.startsWith('..') ? spec : name, ai: aiDir(dir) }
+  return { git: openGit(root, given.path, marker), dir, root, spec, specName: name.startsWith('..') ? spec : name, ai: aiDir(dir) }
 }
 
 /**

@@ -1,11 +1,13 @@
 import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
-import { writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Locks } from './locks/open.ts'
 import type { Outcome } from './outcome.ts'
 import { filesIn, type Place } from './place.ts'
 import type { Bounds } from './progress/decide.ts'
 import type { IterationFact } from './progress/facts.ts'
 import type { Guidance } from './prompt/prompt.ts'
+import { replaceFile } from './progress/replace.ts'
 import { saveState, type RunState } from './progress/state.ts'
 import type { World } from './world.ts'
 
@@ -58,6 +60,21 @@ export async function save(session: Session): Promise<void> {
   await saveState(filesIn(session.place.ai).state, { ...session.state, elapsedMs: elapsedMs(session) })
 }
 
+/**
+ * Saves the state, then tells what it holds. A run that is killed in between tells the rest when it is
+ * taken up: nothing is told that is not kept, and nothing is told twice.
+ */
+export async function tell(session: Session, events: readonly RalphEventBody[]): Promise<void> {
+  const { state, world } = session
+  do {
+    state.untold = { seq: world.nextSeq(), events: [...events] }
+    await save(session)
+    // A heartbeat may have taken the number meanwhile.
+  } while (world.nextSeq() !== state.untold.seq)
+  for (const event of events) emit(session, event)
+  state.untold = null
+}
+
 /** Corrects what is known of the last iteration. */
 export function amend({ state }: Session, more: Partial<IterationFact>): void {
   const last = state.iterations.pop()
@@ -67,7 +84,9 @@ export function amend({ state }: Session, more: Partial<IterationFact>): void {
 /** Makes this text SPEC.md, on disk and in the state. */
 export async function setSpec(session: Session, markdown: string): Promise<void> {
   session.state.spec = markdown
-  await writeFile(session.place.spec, markdown)
+  const own = dirname(filesIn(session.place.ai).state)
+  await mkdir(own, { recursive: true })
+  await replaceFile(session.place.spec, markdown, join(own, `spec.${process.pid}.tmp`), false)
 }
 
 export function outcome(session: Session, ending: Pick<Outcome, 'exitCode' | 'reason'> & { until?: string | null; report?: VerifyReport | null }): Outcome {

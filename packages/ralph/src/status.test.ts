@@ -21,7 +21,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }))
 const NOW = Date.UTC(2026, 0, 1, 12)
 const STATE: RunState = {
   v: 2, run: 'r1', startedAt: '2026-01-01T10:00:00.000Z', elapsedMs: 60_000, baseSha: 'a', head: 'b', branch: null, spec: '# T\n\n- [x] first\n- [ ] second\n', setup: [], verify: [], required: [], baseline: null,
-  iterations: [{ task: 'x', kind: 'work', tree: 't', commit: 'b', ticked: ['x'], verified: true, failing: 0, failure: null, note: '' }], current: null, stuckSince: 0, trees: [], everTicked: [], evidence: [], agentNotes: null, diagnosis: null, learnings: [], lastTicked: null, usage: { ...NO_USAGE, iterations: 1, costUsd: 0.5 }, outcome: null,
+  iterations: [{ task: 'x', kind: 'work', tree: 't', commit: 'b', ticked: ['x'], verified: true, failing: 0, failure: null, note: '' }], current: null, stuckSince: 0, trees: [], everTicked: [], evidence: [], agentNotes: null, diagnosis: null, learnings: [], lastTicked: null, usage: { ...NO_USAGE, iterations: 1, costUsd: 0.5 }, untold: null, outcome: null,
 }
 const task = { id: 'x', text: 'second' }
 const started: RalphEventBody = { event: 'run.started', mode: 'run', baseSha: 'a', tasks: [], verify: [], model: null, maxIterations: 25, resumed: false }

@@ -21,7 +21,7 @@ export type VerifyOptions = {
  * `ralph verify`: base, then head, each in a clean room.
  * @throws Ended when there is nothing to measure
  */
-export async function runVerify(options: VerifyOptions, git: Git, world: { commandEnv: Record<string, string>; signal: AbortSignal; emit: (body: RalphEventBody) => void }): Promise<Outcome> {
+export async function runVerify(options: VerifyOptions, git: Git, world: { key: string; commandEnv: Record<string, string>; signal: AbortSignal; emit: (body: RalphEventBody) => void }): Promise<Outcome> {
   const [baseSha, headSha] = await Promise.all([git.commit(options.base), git.commit(options.head)])
   if (!baseSha) throw new Ended(RALPH_EXIT.baseUnverifiable, `--base ${options.base} is no commit of this repository`)
   if (!headSha) throw new Ended(RALPH_EXIT.usage, `--head ${options.head} is no commit of this repository`)
@@ -29,7 +29,7 @@ export async function runVerify(options: VerifyOptions, git: Git, world: { comma
   const commands = commandsOf(checks)
   if (commands.length === 0 && !options.allowUnchecked) throw new Ended(RALPH_EXIT.badSpec, 'there is no verify command: name one with --verify or --require, or allow a check of the diff alone with --no-verify-ok')
   world.emit({ event: 'run.started', mode: 'verify', baseSha, tasks: [], verify: commands, model: null, maxIterations: 0, resumed: false })
-  const room = { git, env: world.commandEnv, signal: world.signal }
+  const room = { git, key: world.key, env: world.commandEnv, signal: world.signal }
   const base = await measure(room, baseSha, checks)
   const problem = unusableBase(base)
   if (problem) throw new Ended(RALPH_EXIT.baseUnverifiable, problem)

@@ -5,6 +5,10 @@ import type { Emit } from './events/writer.ts'
 export type World = {
   agent: Agent
   emit: Emit
+  /** The sequence number of the event that comes next. */
+  nextSeq: () => number
+  /** Of the checkout, see `keyOf`: what a killed run left is known by it. */
+  key: string
   /** The search path of our own git calls. */
   path: string
   /** Environment of setup and verify commands; holds no credential. */

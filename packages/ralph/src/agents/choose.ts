@@ -7,6 +7,8 @@ import { findClaude } from './find.ts'
 export type AgentSettings = {
   /** Absolute path of its program, where the command line names one. */
   bin: string | null
+  /** Of the checkout: what a killed run started is known by it. */
+  key: string
   environment: RalphEnvironment
   /** MCP servers for it, as JSON text; null: none. */
   mcpConfig: string | null
@@ -14,9 +16,9 @@ export type AgentSettings = {
 
 /** Every agent there is. Another command line is one file that keeps the promise of `Agent`, and one line here. */
 const AGENTS = {
-  claude: ({ bin, environment, mcpConfig }: AgentSettings) => {
+  claude: ({ bin, key, environment, mcpConfig }: AgentSettings) => {
     const found = findClaude({ flag: bin, env: environment.claudeBin, path: environment.path })
-    return 'problem' in found ? found : claudeAgent({ bin: found.bin, env: environment.agent, mcpConfig })
+    return 'problem' in found ? found : claudeAgent({ bin: found.bin, key, env: environment.agent, mcpConfig })
   },
 } satisfies Record<string, (settings: AgentSettings) => Agent | { problem: string }>
 

@@ -1,8 +1,10 @@
 import { EndedBy, NO_USAGE } from '@factory/shared'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MARKER, signalGroup, sweep } from '../process/group.ts'
+import { signalGroup } from '../process/group.ts'
+import { makeTemporary } from '../process/leftovers.ts'
+import { mark, newMarker } from '../process/marker.ts'
+import { sweep } from '../process/sweep.ts'
 import { Tail } from '../process/tail.ts'
 import type { Agent, AgentResult, AgentTask } from './agent.ts'
 import { openGuard, type Guard } from '../locks/guard.ts'
@@ -11,6 +13,8 @@ import { fold, START, usageOf, type StreamState } from './stream.ts'
 
 export type ClaudeOptions = {
   bin: string
+  /** Of the checkout: what a killed run started is known by it. */
+  key?: string
   /** The whole environment; HOME, the CLI's temporary directory and the marker are put into it. */
   env: Record<string, string>
   /** MCP servers, as the JSON text of `--mcp-config`; none are loaded besides these. null: none at all. */
@@ -36,8 +40,9 @@ export function claudeAgent(options: ClaudeOptions): Agent {
 }
 
 async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<AgentResult> {
-  const marker = crypto.randomUUID()
-  const home = await mkdtemp(join(tmpdir(), 'ralph-home-'))
+  const key = options.key ?? 'none'
+  const marker = newMarker(key)
+  const home = await makeTemporary('home', key)
   let guard: Guard | null = null
   try {
     await mkdir(join(home, 'ralph'))
@@ -46,7 +51,7 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
     const child = Bun.spawn([options.bin, ...args], {
       cwd: task.dir,
       // Transcripts of subagents would stay in the machine's temporary directory, for the next one to read.
-      env: { ...options.env, ...guard.env, HOME: home, CLAUDE_CODE_TMPDIR: join(home, 'tmp'), [MARKER]: marker },
+      env: mark({ ...options.env, ...guard.env, HOME: home, CLAUDE_CODE_TMPDIR: join(home, 'tmp') }, marker),
       // Closed at once: an open silent stdin costs three seconds.
       stdin: new TextEncoder().encode(task.prompt),
       stdout: 'pipe',

@@ -89,11 +89,11 @@ describeWith(['claude'], 'agent port: claude itself', () => {
 describe('the choice of an agent', () => {
   const environment = readEnvironment(env)
   test('is by name, with its program where that was given', () => {
-    const chosen = chooseAgent('claude', { bin: program('true'), environment, mcpConfig: null })
+    const chosen = chooseAgent('claude', { bin: program('true'), key: 'k', environment, mcpConfig: null })
     expect(chosen).toMatchObject({ name: 'claude' })
   })
   test('says in words why it cannot be had', () => {
-    expect(chooseAgent('claude', { bin: '/nonexistent/claude', environment, mcpConfig: null })).toEqual({ problem: expect.stringContaining('/nonexistent/claude') })
+    expect(chooseAgent('claude', { bin: '/nonexistent/claude', key: 'k', environment, mcpConfig: null })).toEqual({ problem: expect.stringContaining('/nonexistent/claude') })
   })
 })
 

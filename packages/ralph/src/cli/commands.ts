@@ -77,8 +77,8 @@ async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
   return executeCommand(io, {
     ...job,
     resumes: specFile,
-    async work({ run, emit, signal }) {
-      const world = worldOf(flags.claude, io, emit, signal, await mcpConfig(flags['mcp-config'], io))
+    async work({ run, key, emit, nextSeq, signal }) {
+      const world = worldOf(flags.claude, io, { key, emit, nextSeq, signal }, await mcpConfig(flags['mcp-config'], io))
       const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path })
       return runLoop(await runOptions(flags, io), run, place, world)
     },
@@ -90,10 +90,10 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
   return executeCommand(io, {
     ...job,
     resumes: null,
-    async work({ emit, signal }) {
+    async work({ key, emit, nextSeq, signal }) {
       if (flags.request === null) throw new UsageError('--request FILE is missing: the file with what is asked for')
       const request = await readGiven('--request', flags.request, io)
-      const world = worldOf(flags.claude, io, emit, signal)
+      const world = worldOf(flags.claude, io, { key, emit, nextSeq, signal })
       const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path })
       return runDraft(
         {
@@ -117,14 +117,14 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
   return executeCommand(io, {
     ...job,
     resumes: null,
-    async work({ emit, signal }) {
+    async work({ key, emit, signal }) {
       if (flags.base === null || flags.head === null) throw new UsageError('--base SHA and --head SHA are both needed')
       const environment = environmentOf(io)
       const place = await openPlace({ dir: job.dir, spec: 'SPEC.md', path: environment.path })
       await hideFiles(place)
       const spec = await readGiven('--spec', flags.spec, io)
       const options = { base: flags.base, head: flags.head, setup: flags.setup, verify: flags.verify, required: flags.require, spec: spec === null ? null : parseSpec(spec), limitMs: flags['verify-minutes'] * MINUTE, allowUnchecked: flags['no-verify-ok'] }
-      return runVerify(options, place.git, { commandEnv: environment.command, signal, emit })
+      return runVerify(options, place.git, { key, commandEnv: environment.command, signal, emit })
     },
   })
 }
@@ -138,9 +138,9 @@ async function managed(flags: Flags<'managed-settings'>, io: Io): Promise<RalphE
   return RALPH_EXIT.usage
 }
 
-function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal, mcpConfig: string | null = null): World {
+function worldOf(claude: string | null, io: Io, given: Pick<World, 'key' | 'emit' | 'nextSeq' | 'signal'>, mcpConfig: string | null = null): World {
   const environment = environmentOf(io)
-  const agent = chooseAgent('claude', { bin: claude === null ? null : resolve(io.cwd, claude), environment, mcpConfig })
+  const agent = chooseAgent('claude', { bin: claude === null ? null : resolve(io.cwd, claude), key: given.key, environment, mcpConfig })
   if ('problem' in agent) throw new Ended(RALPH_EXIT.usage, agent.problem)
-  return { agent, emit, path: environment.path, commandEnv: environment.command, callerEnv: io.env, now: () => io.now().getTime(), sleep: pause, signal }
+  return { ...given, agent, path: environment.path, commandEnv: environment.command, callerEnv: io.env, now: () => io.now().getTime(), sleep: pause }
 }

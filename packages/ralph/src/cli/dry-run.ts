@@ -43,7 +43,7 @@ async function look(flags: Flags<'run'>, io: Io): Promise<Plan & Means> {
   const claude = claudeOf(flags.claude, environment, io)
   const spec = resolve(dir, flags.spec ?? 'SPEC.md')
   const place = await openPlace({ dir, spec, path: environment.path })
-  const plan = await planRun(await runOptions(flags, io), flags.run ?? (await unfinishedRun(files.state, spec)), place, () => io.now().getTime())
+  const plan = await planRun(await runOptions(flags, io), flags.run ?? (await unfinishedRun(files, spec)), place, () => io.now().getTime())
   return { ...plan, claude, beforeEdit: flags['before-edit'], mcpConfig: servers === null ? null : flags['mcp-config'] }
 }
 
@@ -56,7 +56,7 @@ export function sayPlan(plan: Plan & Means): string {
   const paths = plan.commits.length > SHOWN_PATHS ? [...plan.commits.slice(0, SHOWN_PATHS), `and ${plan.commits.length - SHOWN_PATHS} more`] : plan.commits
   const rows: [string, string | null][] = [
     ['run', plan.resumed ? `${plan.run}, goes on after ${bounds.usedIterations} iterations` : `${plan.run ?? 'a new one'}`],
-    ['directory', `${plan.dir}, ${plan.branch?.replace('refs/heads/', 'branch ') ?? 'no branch'}, head ${plan.head.slice(0, 12)}`],
+    ['directory', `${plan.dir}, ${plan.branch?.replace('refs/heads/', 'branch ') ?? 'no branch'}, head ${plan.head?.slice(0, 12) ?? 'none'}`],
     ['base', `${plan.base?.slice(0, 12) ?? 'the commit of what lies in the tree'}${plan.measuresBase ? ', measured first' : ''}`],
     ['restores', plan.restoresHead === null ? null : `the branch to ${plan.restoresHead.slice(0, 12)}: a killed agent had moved it`],
     ['commits first', list(paths, 'nothing: the tree is clean')],

@@ -1,10 +1,13 @@
 import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { lstat, realpath } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
+import { DEFAULT_PATH } from '../config.ts'
 import { openWriter, type Emit } from '../events/writer.ts'
 import { openScreen } from '../events/screen.ts'
 import { Ended, interrupted, type Outcome } from '../outcome.ts'
 import { aiDir, filesIn } from '../place.ts'
+import { inherit } from '../process/inherit.ts'
+import { keyOf } from '../process/marker.ts'
 import { takeLock, type Holder } from '../progress/lock.ts'
 import { loadState, recordOutcome } from '../progress/state.ts'
 import type { Io } from './io.ts'
@@ -21,7 +24,7 @@ export type Job = {
   resumes: string | null
   quiet: boolean
   plain: boolean
-  work: (given: { run: string; emit: Emit; signal: AbortSignal }) => Promise<Outcome>
+  work: (given: { run: string; key: string; emit: Emit; nextSeq: () => number; signal: AbortSignal }) => Promise<Outcome>
 }
 
 /**
@@ -32,7 +35,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const dir = await realpath(resolve(job.dir)).catch(() => null)
   const strange = dir !== null && (await isStrange(aiDir(dir)))
   const files = dir === null || strange ? null : filesIn(aiDir(dir))
-  const run = job.run ?? (job.resumes !== null && files ? await unfinishedRun(files.state, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
+  const run = job.run ?? (job.resumes !== null && files ? await unfinishedRun(files, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
   const lock = files === null ? null : await tryLock(files.lock, run)
   const free = lock !== null && 'release' in lock
   const screen = openScreen({ write: io.err, style: { color: io.color && !job.plain, quiet: job.quiet, time: io.terminal !== undefined }, terminal: job.plain ? null : (io.terminal ?? null), before: await before(files?.state ?? null, run), now: () => io.now().getTime() })
@@ -63,7 +66,12 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
     if (lock !== null && 'heldBy' in lock) throw new Ended(RALPH_EXIT.lockConflict, `another Ralph (process ${lock.heldBy.pid}, run ${lock.heldBy.run}) works in ${dir}`)
     if (lock !== null && 'problem' in lock) throw new Ended(RALPH_EXIT.internal, lock.problem)
     if (writer.failure() !== null) throw new Ended(RALPH_EXIT.internal, 'nothing was begun')
-    outcome = await job.work({ run, emit: writer.emit, signal })
+    const key = keyOf(dir)
+    if (files !== null && free) {
+      const ended = await inherit({ dir, key, files: dirname(files.lock), path: io.env.PATH ?? DEFAULT_PATH, died: lock.tookOver })
+      if (ended > 0) io.err(`ralph: ended ${ended} processes of a run that was killed here\n`)
+    }
+    outcome = await job.work({ run, key, emit: writer.emit, nextSeq: writer.next, signal })
     carried = true
     if (broken.signal.aborted && !io.signal.aborted && outcome.exitCode === RALPH_EXIT.terminated) outcome = { ...outcome, exitCode: RALPH_EXIT.internal, reason: 'the run was stopped, its work is kept' }
   } catch (error) {
@@ -81,11 +89,11 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
 }
 
 /** As {@link takeLock}; a directory that cannot be written is a reason, not a crash. */
-async function tryLock(file: string, run: string): Promise<{ release: () => Promise<void> } | { heldBy: Holder } | { problem: string }> {
+async function tryLock(file: string, run: string): Promise<{ release: () => Promise<void>; tookOver: boolean } | { heldBy: Holder } | { problem: string }> {
   try {
     return await takeLock(file, run)
   } catch (error) {
-    return { problem: `Ralph's files cannot be written: ${error instanceof Error ? error.message : String(error)}` }
+    return { problem: `Ralph's files cannot be written: ${wordsOf(error)}` }
   }
 }
 
@@ -106,5 +114,7 @@ function endingOf(error: unknown, signal: AbortSignal): { exitCode: RalphExit; r
   if (signal.aborted && signal.reason !== 'SIGINT' && signal.reason !== 'SIGTERM') return { exitCode: RALPH_EXIT.internal, reason: 'the run was stopped' }
   if (signal.aborted) return interrupted(signal)
   if (error instanceof UsageError) return { exitCode: RALPH_EXIT.usage, reason: error.message }
-  return { exitCode: RALPH_EXIT.internal, reason: error instanceof Error ? error.message : String(error) }
+  return { exitCode: RALPH_EXIT.internal, reason: wordsOf(error) }
 }
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,10 +1,9 @@
-import { RALPH_EXIT, type SpecTask } from '@factory/shared'
+import type { SpecTask } from '@factory/shared'
 import { lstat, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fresh, goOn, readSpec } from '../begin.ts'
 import type { Git } from '../git.ts'
 import { promptFor } from '../iterate.ts'
-import { Ended } from '../outcome.ts'
 import { filesIn, type Place } from '../place.ts'
 import { decide, type Bounds, type Decision } from '../progress/decide.ts'
 import { loadState, startOf } from '../progress/state.ts'
@@ -12,7 +11,7 @@ import { BUDGET } from '../prompt/budget.ts'
 import { readGuidance } from '../prompt/guidance.ts'
 import type { Prompt } from '../prompt/prompt.ts'
 import { specOf, type RunOptions } from '../session.ts'
-import { lineOf, specOfLeft } from '../take-up.ts'
+import { lineFor, specOfLeft } from '../take-up.ts'
 
 /** What `ralph run` would do next. Shas are full; money is in US dollars. */
 export type Plan = {
@@ -21,7 +20,8 @@ export type Plan = {
   resumed: boolean
   dir: string
   branch: string | null
-  head: string
+  /** null on a branch without a commit. */
+  head: string | null
   /** Where the branch is put before anything else: a killed agent had moved it. null: it stays. */
   restoresHead: string | null
   /** What the work is compared with; null: the commit that is made of `commits` first. */
@@ -57,9 +57,8 @@ export async function planRun(options: RunOptions, run: string | null, place: Pl
   const left = await loadState(filesIn(place.ai).state)
   const old = left !== null && left.run === run ? left : null
   const head = await git.head()
-  if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
-  const line = old ? await lineOf(git, old, head) : { branch: await git.branch(), parent: head }
-  const spec = old ? await specOfLeft(old, place.spec) : await readSpec(place, options.spec)
+  const line = await lineFor(git, old)
+  const spec = old ? await specOfLeft(old, place.spec, filesIn(place.ai).events) : await readSpec(place, options.spec)
   const commits = await changedPaths(place)
   const found = { branch: line.branch, head: line.parent, tree: '' }
   const state = old ? goOn(old, options, spec, found) : await fresh(options, run ?? 'new', place, { now }, spec, found)

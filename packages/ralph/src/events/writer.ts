@@ -22,6 +22,8 @@ export type WriterOptions = {
 export type Writer = {
   /** Returns the event as it was written; null after the end. */
   emit(body: RalphEventBody): RalphEvent | null
+  /** The number of the event that comes next. */
+  next(): number
   /** Why the file does not hold every event; null as long as it does. */
   failure(): string | null
   /** Resolves when the last event is on the disk. */
@@ -69,6 +71,7 @@ export function openWriter(options: WriterOptions): Writer {
 
   return {
     failure: () => failure,
+    next: () => seq + 1,
     emit(body) {
       if (ended) return null
       ended = body.event === 'run.finished'
@@ -105,10 +108,20 @@ function store(log: Log, line: string, durable: boolean): void {
 
 const Sequenced = z.looseObject({ run: z.string(), seq: z.number().int() })
 
-/** The highest sequence number of this run; its events are the last in the file. */
+/** The highest sequence number of this run: in the end of the file, or further back where other runs came after it. */
 function lastSeq(log: Log, run: string): number {
+  for (let bytes = 4 * 1024 * 1024; ; bytes *= 8) {
+    const text = log.tail(bytes)
+    const highest = highestIn(text, run)
+    if (highest > 0 || Buffer.byteLength(text) < bytes) return highest
+  }
+}
+
+function highestIn(text: string, run: string): number {
   let highest = 0
-  for (const line of log.tail(4 * 1024 * 1024).split('\n')) {
+  for (const line of text.split('\n')) {
+    // Most of a long file is of others: only lines that name the run are parsed.
+    if (!line.includes(run)) continue
     try {
       const known = Sequenced.safeParse(JSON.parse(line))
       if (known.success && known.data.run === run) highest = Math.max(highest, known.data.seq)

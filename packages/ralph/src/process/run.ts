@@ -1,4 +1,6 @@
-import { MARKER, signalGroup, sweep } from './group.ts'
+import { signalGroup } from './group.ts'
+import { mark, newMarker } from './marker.ts'
+import { sweep } from './sweep.ts'
 import { Tail } from './tail.ts'
 
 export type CommandResult = { exitCode: number | null; durationMs: number; timedOut: boolean; tail: Tail }
@@ -6,6 +8,8 @@ export type CommandResult = { exitCode: number | null; durationMs: number; timed
 export type CommandOptions = {
   command: string
   cwd: string
+  /** Of the checkout: what a killed run started is known by it. */
+  key: string
   env: Record<string, string>
   /** Milliseconds until the whole process group is ended. */
   limitMs: number
@@ -21,10 +25,10 @@ const GRACE_MS = 2_000
  * started in the background is ended with it, also where it escaped into another session.
  */
 export async function runCommand(options: CommandOptions): Promise<CommandResult> {
-  const marker = crypto.randomUUID()
+  const marker = newMarker(options.key)
   const began = performance.now()
   const tail = new Tail(KEPT_BYTES)
-  const child = Bun.spawn([shell, '-c', options.command], { cwd: options.cwd, env: { ...options.env, [MARKER]: marker }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true })
+  const child = Bun.spawn([shell, '-c', options.command], { cwd: options.cwd, env: mark(options.env, marker), stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true })
   const reading = Promise.all([drain(child.stdout, tail), drain(child.stderr, tail)])
 
   let timedOut = false

@@ -1,10 +1,12 @@
 import { NewLearning, Usage } from '@factory/shared'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
-import { IterationFact, type Start } from './facts.ts'
 import { Measured } from '../verify/measured.ts'
+import { IterationFact, type Start } from './facts.ts'
 import { failingIn } from './failing.ts'
+import { Untold } from '../untold.ts'
+import { replaceFile } from './replace.ts'
 
 
 /** `.ai/ralph/state.json`: everything a later `ralph run` of the same run needs to go on. */
@@ -44,6 +46,8 @@ export const RunState = z.object({
   /** The last task that was ticked: the one that a failed verification opens again. */
   lastTicked: z.string().nullable(),
   usage: Usage,
+  /** What was being told when this was written. */
+  untold: Untold.nullable(),
   outcome: z.object({ exitCode: z.number().int(), reason: z.string(), until: z.iso.datetime().nullable() }).nullable(),
 })
 export type RunState = z.infer<typeof RunState>
@@ -74,13 +78,5 @@ export async function recordOutcome(file: string, run: string, outcome: NonNulla
 /** Either the old state or the new one is there, whenever the machine stops. */
 export async function saveState(file: string, state: RunState): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
-  const temporary = `${file}.${process.pid}.tmp`
-  const handle = await open(temporary, 'w')
-  try {
-    await handle.writeFile(JSON.stringify(state))
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(temporary, file)
+  await replaceFile(file, JSON.stringify(state), `${file}.${process.pid}.tmp`, true)
 }

@@ -1,8 +1,7 @@
 import type { CheckResult } from '@factory/shared'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { openGit, withWorktree, type Git } from '../git.ts'
+import { makeTemporary } from '../process/leftovers.ts'
 import { runCommand, type CommandResult } from '../process/run.ts'
 import { readCounts } from './counts.ts'
 import { askForReports } from './junit/ask.ts'
@@ -22,7 +21,13 @@ export type Checks = {
   limitMs: number
 }
 
-export type Room = { git: Git; env: Record<string, string>; signal: AbortSignal }
+export type Room = {
+  git: Git
+  /** Of the checkout, see `keyOf`. */
+  key: string
+  env: Record<string, string>
+  signal: AbortSignal
+}
 
 /** What is run on a commit, each command once. */
 export const commandsOf = (checks: Pick<Checks, 'verify' | 'required'>): string[] => [...new Set([...checks.verify, ...(checks.required ?? [])])]
@@ -35,16 +40,16 @@ export const commandsOf = (checks: Pick<Checks, 'verify' | 'required'>): string[
 export async function measure(room: Room, sha: string, checks: Checks): Promise<Measured> {
   const commands = commandsOf(checks)
   if (commands.length === 0) return { setup: null, checks: [] }
-  const [home, reports] = await Promise.all([mkdtemp(join(tmpdir(), 'ralph-home-')), mkdtemp(join(tmpdir(), 'ralph-reports-'))])
+  const [home, reports] = await Promise.all([makeTemporary('home', room.key), makeTemporary('reports', room.key)])
   try {
-    return await withWorktree(room.git, sha, async (dir) => {
+    return await withWorktree(room.git, sha, room.key, async (dir) => {
       const git = openGit(dir, room.env.PATH ?? '')
       const own = { ...room.env, HOME: home }
-      const setup = await run({ dir, env: own, signal: room.signal, commands: checks.setup, limitMs: checks.limitMs, until: (done) => !passes(done.result) })
+      const setup = await run({ dir, key: room.key, env: own, signal: room.signal, commands: checks.setup, limitMs: checks.limitMs, until: (done) => !passes(done.result) })
       const broken = setup.find((done) => !passes(done.result))
       if (broken) return { setup: broken.result, checks: [] }
       const env = { ...own, ...(await askForReports(git, { dir, reports, env: own, commands })) }
-      const done = await run({ dir, env, signal: room.signal, commands, limitMs: checks.limitMs, reports: { git, folder: reports } })
+      const done = await run({ dir, key: room.key, env, signal: room.signal, commands, limitMs: checks.limitMs, reports: { git, folder: reports } })
       return { setup: null, checks: done.map(({ result }) => result), ran: done.map(({ ran }) => ran) }
     })
   } finally {
@@ -53,15 +58,15 @@ export async function measure(room: Room, sha: string, checks: Checks): Promise<
 }
 
 type Done = { result: CheckResult; ran: Ran }
-type Work = { dir: string; env: Record<string, string>; signal: AbortSignal; commands: readonly string[]; limitMs: number; until?: (done: Done) => boolean; reports?: { git: Git; folder: string } }
+type Work = { dir: string; key: string; env: Record<string, string>; signal: AbortSignal; commands: readonly string[]; limitMs: number; until?: (done: Done) => boolean; reports?: { git: Git; folder: string } }
 
-async function run({ dir, env, signal, commands, limitMs, until, reports }: Work): Promise<Done[]> {
+async function run({ dir, key, env, signal, commands, limitMs, until, reports }: Work): Promise<Done[]> {
   const all: Done[] = []
   let left = limitMs
   for (const command of commands) {
     signal.throwIfAborted()
     const since = reports ? await markTime(reports.folder) : 0
-    const ended = await runCommand({ command, cwd: dir, env, limitMs: Math.max(1000, left), signal })
+    const ended = await runCommand({ command, cwd: dir, key, env, limitMs: Math.max(1000, left), signal })
     signal.throwIfAborted()
     left -= ended.durationMs
     const done = toDone(command, ended, reports ? await collectReports(reports.git, { dir, reports: reports.folder, since }) : null)

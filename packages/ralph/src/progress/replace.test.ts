@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { replaceFile } from './replace.ts'
+
+let dir: string
+let other: string | null = null
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'ralph-replace-'))
+})
+afterEach(() => {
+  for (const path of [dir, other]) if (path !== null) rmSync(path, { recursive: true, force: true })
+})
+
+test('whoever looks sees the old text or the new one, whole', async () => {
+  const file = join(dir, 'file')
+  const texts = ['a', 'b'].map((letter) => letter.repeat(2_000_000))
+  writeFileSync(file, texts[0] ?? '')
+  let writing = true
+  const looks = new Set<string>()
+  const write = (async () => {
+    for (let round = 0; round < 20; round += 1) await replaceFile(file, texts[round % 2] ?? '', join(dir, 'tmp'), round % 5 === 0)
+    writing = false
+  })()
+  while (writing) {
+    const text = readFileSync(file, 'utf8')
+    looks.add(`${text.length} ${text[0] === text.at(-1)}`)
+    await new Promise(setImmediate)
+  }
+  await write
+  expect([...looks]).toEqual(['2000000 true'])
+  expect(readdirSync(dir)).toEqual(['file'])
+})
+
+const far = '/dev/shm'
+test.skipIf(!existsSync(far) || statSync(far).dev === statSync(tmpdir()).dev)('on another file system it is written all the same', async () => {
+  other = mkdtempSync(join(far, 'ralph-replace-'))
+  await replaceFile(join(other, 'file'), 'text', join(dir, 'tmp'), true)
+  expect(readFileSync(join(other, 'file'), 'utf8')).toBe('text')
+  expect(readdirSync(dir)).toEqual([])
+})
