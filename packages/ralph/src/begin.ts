@@ -1,6 +1,8 @@
 import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT } from '@factory/shared'
-import { readFile, rm } from 'node:fs/promises'
-import { commitWork } from './git.ts'
+import { rm } from 'node:fs/promises'
+import { oddity, readOwn } from './files.ts'
+import { refuseUnfinished } from './git/unfinished.ts'
+import { saveFound } from './git.ts'
 import { Ended } from './outcome.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
 import { loadState, type RunState } from './progress/state.ts'
@@ -22,9 +24,11 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   const old = left?.run === run && left.mode === 'run' ? left : null
   const head = await place.git.head()
   if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
+  // Of a run that was killed in the middle it is the agent's, and is forgotten with the first commit.
+  if (!old?.current) await refuseUnfinished(place.git)
   const line = old ? await lineOf(place.git, old, head) : { branch: await place.git.branch(), parent: head }
   const spec = old ? await specOfLeft(old, place.spec) : await readSpec(place, options.spec)
-  const found = { ...line, ...(await commitWork(place.git, line, 'Save the work found in the tree')) }
+  const found = { ...line, ...(await saveFound(place.git, line, 'Save the work found in the tree')) }
   const state = old ? goOn(old, options, spec, found) : await fresh(options, run, place, world, spec, found)
   const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map() }
   await setSpec(session, state.spec)
@@ -55,9 +59,10 @@ function goOn(left: RunState, options: RunOptions, spec: string, found: Found): 
 }
 
 async function readSpec(place: Place, name: string): Promise<string> {
-  const text = await readFile(place.spec, 'utf8').catch((error: unknown) => {
-    throw new Ended(RALPH_EXIT.badSpec, `the spec ${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  })
+  const odd = await oddity(place.spec, 'file')
+  if (odd !== null) throw new Ended(RALPH_EXIT.badSpec, `the spec ${name} is ${odd} and not a file; name the file itself with --spec`)
+  const text = await readOwn(place.spec)
+  if (text === null) throw new Ended(RALPH_EXIT.badSpec, `the spec ${name} cannot be read: there is no such file, or it is not readable`)
   const problems = checkSpec(parseSpec(text))
   if (problems.length > 0) throw new Ended(RALPH_EXIT.badSpec, problems.map((problem) => problem.message).join('; '))
   return text

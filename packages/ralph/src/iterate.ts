@@ -1,6 +1,6 @@
 import type { SpecTask } from '@factory/shared'
-import { readFile } from 'node:fs/promises'
 import { execute, type Execution } from './execute.ts'
+import { readOwn } from './files.ts'
 import { commitWork } from './git.ts'
 import { addUsage, type Outcome } from './outcome.ts'
 import { reconcile } from './progress/boxes.ts'
@@ -53,7 +53,7 @@ function promptFor(session: Session, { task, kind }: Turn): { text: string; toke
 /** Commits what was done, holds the agent's ticks against the tree, and measures it. */
 async function keepWork(session: Session, turn: Turn, done: Execution): Promise<Outcome | null> {
   const { state, place } = session
-  const boxes = reconcile(state.spec, await readFile(place.spec, 'utf8').catch(() => null))
+  const boxes = reconcile(state.spec, await readOwn(place.spec))
   if (boxes.tampered) emit(session, { event: 'agent.activity', iteration: turn.iteration, kind: 'system', summary: `${place.specName} was edited beyond its boxes; the edit is undone`, tool: null, parent: null })
   const kept = await commitWork(place.git, { branch: state.branch, parent: state.head }, `Ralph ${turn.iteration}: ${turn.task.text.slice(0, 60)}`)
   state.head = kept.head
@@ -69,7 +69,7 @@ async function keepWork(session: Session, turn: Turn, done: Execution): Promise<
 /** A diagnosis leaves words for the next attempt and nothing else: whatever it changed is undone. */
 async function keepDiagnosis(session: Session, turn: Turn, done: Execution): Promise<Outcome | null> {
   const { state, place } = session
-  await restore(place.git, (await place.git.must(['rev-parse', `${state.head}^{tree}`])).trim())
+  await restore(place.git, (await place.git.must(['rev-parse', `${state.head}^{tree}`])).trim(), state.head)
   const kept = await commitWork(place.git, { branch: state.branch, parent: state.head }, 'nothing')
   await setSpec(session, state.spec)
   if (done.end === null && done.result.verdict.kind === 'worked') state.diagnosis = done.result.text?.trim() || null

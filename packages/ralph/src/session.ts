@@ -1,5 +1,5 @@
 import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
-import { writeFile } from 'node:fs/promises'
+import { writeOwn } from './files.ts'
 import type { Outcome } from './outcome.ts'
 import { filesIn, type Place } from './place.ts'
 import type { Bounds } from './progress/decide.ts'
@@ -62,7 +62,7 @@ export function amend({ state }: Session, more: Partial<IterationFact>): void {
 /** Makes this text SPEC.md, on disk and in the state. */
 export async function setSpec(session: Session, markdown: string): Promise<void> {
   session.state.spec = markdown
-  await writeFile(session.place.spec, markdown)
+  await writeOwn(session.place.spec, markdown)
 }
 
 export function outcome(session: Session, ending: Pick<Outcome, 'exitCode' | 'reason'> & { until?: string | null; report?: VerifyReport | null }): Outcome {

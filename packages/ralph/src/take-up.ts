@@ -1,5 +1,5 @@
 import { RALPH_EXIT } from '@factory/shared'
-import { readFile } from 'node:fs/promises'
+import { readOwn } from './files.ts'
 import type { Git } from './git.ts'
 import { Ended } from './outcome.ts'
 import { reconcile } from './progress/boxes.ts'
@@ -31,7 +31,7 @@ export async function lineOf(git: Git, left: RunState, head: string): Promise<Li
  * @throws Ended when the file was edited beyond its boxes
  */
 export async function specOfLeft(left: RunState, file: string): Promise<string> {
-  const found = await readFile(file, 'utf8').catch(() => null)
+  const found = await readOwn(file)
   if (cutOff(left) || found === null) return left.spec
   const boxes = reconcile(left.spec, found)
   if (boxes.tampered) throw new Ended(RALPH_EXIT.badSpec, `${file} was edited since run ${left.run} began: begin anew with another --run, or put the text back to go on`)

@@ -10,7 +10,7 @@ import { runDraft } from '../draft.ts'
 import { openWriter } from '../events/writer.ts'
 import { runLoop } from '../loop.ts'
 import { Ended } from '../outcome.ts'
-import { hideFiles, openPlace } from '../place.ts'
+import { excludeFiles, openPlace } from '../place.ts'
 import { readStatus, sayStatus } from '../status.ts'
 import { runVerify } from '../verify-run.ts'
 import type { World } from '../world.ts'
@@ -73,7 +73,7 @@ async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
     resumes: specFile,
     async work({ run, emit, signal }) {
       const world = worldOf(flags.claude, io, emit, signal)
-      const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path })
+      const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path, home: environmentOf(io).home })
       const options = {
         dir: job.dir,
         spec: flags.spec ?? 'SPEC.md',
@@ -105,7 +105,7 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
       if (flags.request === null) throw new UsageError('--request FILE is missing: the file with what is asked for')
       const request = await optional('--request', flags.request, io)
       const world = worldOf(flags.claude, io, emit, signal)
-      const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path })
+      const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path, home: environmentOf(io).home })
       return runDraft(
         {
           request: request ?? '',
@@ -131,8 +131,8 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
     async work({ emit, signal }) {
       if (flags.base === null || flags.head === null) throw new UsageError('--base SHA and --head SHA are both needed')
       const environment = environmentOf(io)
-      const place = await openPlace({ dir: job.dir, spec: 'SPEC.md', path: environment.path })
-      await hideFiles(place)
+      const place = await openPlace({ dir: job.dir, spec: 'SPEC.md', path: environment.path, home: environment.home })
+      await excludeFiles(place)
       const options = { base: flags.base, head: flags.head, setup: flags.setup, verify: flags.verify, limitMs: flags['verify-minutes'] * MINUTE, allowUnchecked: flags['no-verify-ok'] }
       return runVerify(options, place.git, { commandEnv: environment.command, signal, emit })
     },

@@ -1,10 +1,11 @@
 import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared'
-import { lstat, readFile, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { openWriter, type Emit } from '../events/writer.ts'
 import { render } from '../events/render.ts'
+import { readOwn } from '../files.ts'
 import { Ended, interrupted, type Outcome } from '../outcome.ts'
-import { aiDir, filesIn } from '../place.ts'
+import { aiDir, filesIn, inTheWay } from '../place.ts'
 import { reconcile } from '../progress/boxes.ts'
 import { takeLock } from '../progress/lock.ts'
 import { loadState } from '../progress/state.ts'
@@ -30,8 +31,8 @@ export type Job = {
  */
 export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const dir = await realpath(resolve(job.dir)).catch(() => null)
-  const strange = dir !== null && (await isStrange(aiDir(dir)))
-  const files = dir === null || strange ? null : filesIn(aiDir(dir))
+  const strange = dir === null ? null : await inTheWay(dir)
+  const files = dir === null || strange !== null ? null : filesIn(aiDir(dir))
   const run = job.run ?? (job.resumes !== null && files ? await unfinished(files.state, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
   const lock = files === null ? null : await takeLock(files.lock, run)
   const free = lock !== null && 'release' in lock
@@ -54,7 +55,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   let outcome: Outcome
   try {
     if (dir === null) throw new Ended(RALPH_EXIT.usage, `--dir ${job.dir} is not a directory`)
-    if (strange) throw new Ended(RALPH_EXIT.usage, `${aiDir(dir)} is not a directory; Ralph keeps its files there and follows no link`)
+    if (strange !== null) throw new Ended(RALPH_EXIT.usage, strange)
     if (lock !== null && 'heldBy' in lock) throw new Ended(RALPH_EXIT.lockConflict, `another Ralph (process ${lock.heldBy.pid}, run ${lock.heldBy.run}) works in ${dir}`)
     outcome = await job.work({ run, emit: writer.emit, signal: io.signal })
   } catch (error) {
@@ -68,12 +69,6 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   return outcome.exitCode
 }
 
-/** A repository could make .ai a link to a place outside of it. */
-async function isStrange(path: string): Promise<boolean> {
-  const stat = await lstat(path).catch(() => null)
-  return stat !== null && !stat.isDirectory()
-}
-
 /** Ends after which the same run can go on: limits, pauses, interruptions. Not done, and not stuck. */
 const GOES_ON: readonly number[] = [RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
 
@@ -83,7 +78,7 @@ async function unfinished(file: string, spec: string): Promise<string | null> {
   if (state === null || (state.outcome !== null && !GOES_ON.includes(state.outcome.exitCode))) return null
   // Killed in the middle of an iteration: an edit of the checklist is the agent's, and no reason to begin anew with it.
   if (state.current !== null) return state.run
-  const found = await readFile(spec, 'utf8').catch(() => null)
+  const found = await readOwn(spec)
   return found !== null && reconcile(state.spec, found).tampered ? null : state.run
 }
 

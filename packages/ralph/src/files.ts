@@ -1,0 +1,54 @@
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** The agent can put what it likes where our files are; a text of ours is far below this, in bytes. */
+const MOST = 4 * 1024 * 1024
+
+/**
+ * The text of one of Ralph's own files (SPEC.md, what lies in .ai); null when there is none, or when what
+ * lies there is no ordinary file: reading a pipe would wait for ever, a link leads out of the checkout.
+ */
+export async function readOwn(path: string): Promise<string | null> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null)
+  if (handle === null) return null
+  try {
+    const stat = await handle.stat()
+    if (!stat.isFile()) return null
+    const buffer = Buffer.alloc(Math.min(stat.size, MOST))
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0)
+    return buffer.toString('utf8', 0, bytesRead)
+  } catch {
+    return null
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Makes this the text of one of Ralph's own files, whole or not at all. What lies in its way (a link, a
+ * pipe, a directory) is replaced, never written through.
+ */
+export async function writeOwn(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const temporary = `${path}.${process.pid}.tmp`
+  await rm(temporary, { force: true, recursive: true })
+  const old = await lstat(path).catch(() => null)
+  const handle = await open(temporary, 'wx', old?.isFile() ? old.mode & 0o777 : 0o644)
+  try {
+    await handle.writeFile(text)
+  } finally {
+    await handle.close()
+  }
+  if (old?.isDirectory()) await rm(path, { force: true, recursive: true })
+  await rename(temporary, path)
+}
+
+/** What lies at a path instead of a file (or directory), in words; null when it is one, or nothing is there. */
+export async function oddity(path: string, wanted: 'file' | 'directory'): Promise<string | null> {
+  const stat = await lstat(path).catch(() => null)
+  if (stat === null || (wanted === 'file' ? stat.isFile() : stat.isDirectory())) return null
+  if (stat.isSymbolicLink()) return 'a link'
+  if (stat.isDirectory()) return 'a directory'
+  return stat.isFile() ? 'a file' : 'neither a file nor a directory'
+}
