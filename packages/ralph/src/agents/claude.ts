@@ -5,6 +5,7 @@ import { MARKER, signalGroup, sweep } from '../process/group.ts'
 import { Tail } from '../process/tail.ts'
 import type { Agent, AgentResult, AgentTask } from './agent.ts'
 import { judge, type Ending } from './judge.ts'
+import { withoutMentions } from './mentions.ts'
 import { fold, START, usageOf, type StreamState } from './stream.ts'
 
 export type ClaudeOptions = {
@@ -39,7 +40,7 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
       cwd: task.dir,
       env: { ...options.env, HOME: home, [MARKER]: marker },
       // Closed at once: an open silent stdin costs three seconds.
-      stdin: new TextEncoder().encode(task.prompt),
+      stdin: new TextEncoder().encode(withoutMentions(task.prompt)),
       stdout: 'pipe',
       stderr: 'pipe',
       detached: true,
