@@ -1,6 +1,7 @@
 import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT } from '@factory/shared'
 import { rm } from 'node:fs/promises'
 import { oddity, readOwn } from './files.ts'
+import type { HeldBack } from './git/held-back.ts'
 import { refuseUnfinished } from './git/unfinished.ts'
 import { saveFound } from './git.ts'
 import { Ended } from './outcome.ts'
@@ -8,6 +9,7 @@ import { filesIn, hideFiles, type Place } from './place.ts'
 import { loadState, type RunState } from './progress/state.ts'
 import { lineOf, specOfLeft } from './take-up.ts'
 import { readGuidance } from './prompt/guidance.ts'
+import { tellHeldBack } from './tell-held-back.ts'
 import { save, setSpec, specOf, type RunOptions, type Session } from './session.ts'
 import { measure } from './verify/room.ts'
 import { unusableBase } from './verify/verify.ts'
@@ -30,16 +32,17 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   const spec = old ? await specOfLeft(old, place.spec) : await readSpec(place, options.spec)
   const found = { ...line, ...(await saveFound(place.git, line, 'Save the work found in the tree')) }
   const state = old ? goOn(old, options, spec, found) : await fresh(options, run, place, world, spec, found)
-  const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map() }
+  const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map(), heldBack: new Set() }
   await setSpec(session, state.spec)
   if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
   await save(session)
   world.emit({ event: 'run.started', mode: 'run', baseSha: state.baseSha, tasks: specOf(session).tasks, verify: state.verify, model: options.model, maxIterations: options.bounds.maxIterations, resumed: old !== null })
+  tellHeldBack(session, state.iterations.length, found.heldBack)
   await measureBase(session)
   return session
 }
 
-type Found = { branch: string | null; head: string; tree: string }
+type Found = { branch: string | null; head: string; tree: string; heldBack: HeldBack[] }
 
 /** The same run again: what it knew stands, and what was in work when it ended is told to the next iteration. */
 function goOn(left: RunState, options: RunOptions, spec: string, found: Found): RunState {

@@ -36,8 +36,11 @@ const ENVIRONMENT = {
   ...AUTHOR,
 }
 
-/** These read or write the content of files, and would pass it through a filter. */
-const CONTENT = new Set(['add', 'checkout', 'checkout-index', 'diff', 'hash-object', 'read-tree', 'reset', 'status', 'update-index', 'worktree'])
+/**
+ * Calls that never look at the content of a file in the tree. All others could pass it through a filter,
+ * also those that only write the index: an entry as young as the index is compared with its file.
+ */
+const BLIND = new Set(['cat-file', 'check-attr', 'commit-tree', 'config', 'for-each-ref', 'ls-files', 'ls-tree', 'merge-base', 'rev-parse', 'symbolic-ref', 'update-ref'])
 
 /** More output than any call of ours has a use for: a repository must not fill our memory. */
 const MOST_OUTPUT = 64 * 1024 * 1024
@@ -51,6 +54,8 @@ export type GitOptions = {
   hidden?: readonly string[]
   /** An index of its own, so that the checkout's is left alone. */
   index?: string
+  /** The filter drivers of the moment, see {@link Git.settled}. */
+  drivers?: readonly string[]
   /** Further environment. */
   env?: Readonly<Record<string, string>>
 }
@@ -81,6 +86,8 @@ export type Git = {
   branch: () => Promise<string | null>
   /** The same checkout with other options. */
   with: (more: GitOptions) => Git
+  /** The same, with its filter drivers looked up once: for a row of calls during which nobody else is at work. */
+  settled: () => Promise<Git>
   /** Another checkout by the same rules. */
   at: (other: string, more?: GitOptions) => Git
 }
@@ -100,10 +107,9 @@ export function openGit(dir: string, path: string, options: GitOptions = {}): Gi
     if (stdout === null || stderr === null) throw new GitError(args, exitCode, `more than ${MOST_OUTPUT / 1024 / 1024} MiB of output`)
     return { exitCode, stdout: stdout.toString(given.bytes ? 'latin1' : 'utf8'), stderr: stderr.toString('utf8') }
   }
+  const drivers = async (): Promise<readonly string[]> => options.drivers ?? filterNames((await start(['config', '-z', '--name-only', '--get-regexp', '^filter\\.'], [], {})).stdout)
   const call = async (args: readonly string[], given: CallOptions = {}): Promise<Called> => {
-    if (!CONTENT.has(args[0] ?? '')) return start(args, [], given)
-    const drivers = await start(['config', '-z', '--name-only', '--get-regexp', '^filter\\.'], [], {})
-    return start(args, withoutFilters(filterNames(drivers.stdout)), given)
+    return start(args, BLIND.has(args[0] ?? '') ? [] : withoutFilters(await drivers()), given)
   }
   const must = async (args: readonly string[], given: CallOptions = {}): Promise<string> => {
     const done = await call(args, given)
@@ -126,6 +132,7 @@ export function openGit(dir: string, path: string, options: GitOptions = {}): Gi
     commit: (name) => may(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]),
     indexLock: async () => (lock ??= resolve(dir, (await must(['rev-parse', '--git-path', 'index.lock'])).trim())),
     branch: () => may(['symbolic-ref', '--quiet', 'HEAD']),
+    settled: async () => openGit(dir, path, { ...options, drivers: await drivers() }),
     with: (more) => openGit(dir, path, { ...options, ...more }),
     at: (other, more = {}) => openGit(other, path, { ...(options.env === undefined ? {} : { env: options.env }), ...more }),
   }
@@ -149,7 +156,8 @@ export type Snapshot = { tree: string; heldBack: HeldBack[] }
  * Everything in the working tree that is not ignored as one tree id; what may not be committed stands in
  * it as in `parent`. The index is ours: what the agent staged, or marked as unmerged, does not matter.
  */
-export async function snapshot(git: Git, parent: string): Promise<Snapshot> {
+export async function snapshot(given: Git, parent: string): Promise<Snapshot> {
+  const git = await given.settled()
   // An agent that was killed in the middle of a git command leaves this; nobody else is at work here.
   if (git.options.index === undefined) await rm(await git.indexLock(), { force: true })
   const found = await stage(git)

@@ -9,6 +9,7 @@ import { buildPrompt, diagnosisPrompt, RULES } from './prompt/prompt.ts'
 import { restore } from './restore.ts'
 import { elapsedMs, emit, outcome, save, setSpec, specOf, type Session } from './session.ts'
 import { recordLearnings, takeNotes } from './notes.ts'
+import { tellHeldBack } from './tell-held-back.ts'
 import { judgeWork } from './judge-work.ts'
 
 export type Turn = { task: SpecTask; kind: IterationFact['kind']; iteration: number; began: number }
@@ -61,6 +62,7 @@ async function keepWork(session: Session, turn: Turn, done: Execution): Promise<
   // What a limit or a signal cut short is kept, and judged when it is done: its ticks wait.
   await setSpec(session, done.end ? state.spec : boxes.markdown)
   if (!done.end) await judgeWork(session, { done, ticked: boxes.ticked, changed: kept.commit !== null })
+  state.evidence.push(...tellHeldBack(session, turn.iteration, kept.heldBack))
   await takeNotes(session)
   await save(session)
   return done.end ? outcome(session, { ...done.end }) : null

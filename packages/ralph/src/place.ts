@@ -80,7 +80,7 @@ async function findCheckout(dir: string, git: Git): Promise<{ root: string; gitD
   const root = top.exitCode === 0 ? await realpath(top.stdout.replace(/\n$/, '')).catch(() => null) : null
   if (root === null) {
     if ((await git.may(['rev-parse', '--is-bare-repository'])) === 'true') throw new Ended(RALPH_EXIT.usage, `${dir} is in a bare repository, which has no files to work on; make a checkout with "git worktree add"`)
-    const words = /not a git repository/.test(top.stderr) ? '' : `: ${top.stderr.trim().split('\n').at(-1)?.slice(0, 300) ?? ''}`
+    const words = /not a git repository/.test(top.stderr) ? '' : `: ${top.stderr.trim().replace(/\s+/g, ' ').slice(0, 300)}`
     throw new Ended(RALPH_EXIT.usage, `${dir} is not in a git checkout${words}`)
   }
   if (root !== dir && inside(root, [dir]).length === 0) throw new Ended(RALPH_EXIT.usage, `the settings of git say that the files of ${dir} are in ${root} (core.worktree); start Ralph there`)

@@ -42,6 +42,8 @@ export type Session = {
   startedMs: number
   /** Reports by commit: the same commit is not measured twice. */
   reports: Map<string, VerifyReport>
+  /** Paths that were said to be in no commit: each is told once. */
+  heldBack: Set<string>
 }
 
 export const specOf = (session: Session): Spec => parseSpec(session.state.spec)

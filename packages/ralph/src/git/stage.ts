@@ -1,7 +1,6 @@
 import { lstat } from 'node:fs/promises'
 import type { Git } from '../git.ts'
 import { judgeFound, LARGEST_FILE, type Found, type HeldBack } from './held-back.ts'
-import { filterNames } from './settings.ts'
 import { isPublished, submoduleChanges } from './submodules.ts'
 
 /** Paths in here are bytes in latin1: a name need not be UTF-8. */
@@ -76,8 +75,8 @@ async function look(git: Git, path: string): Promise<Omit<Found, 'filter'> | nul
 /** The filter drivers in use that paths would have to pass. */
 async function filtersOf(git: Git, paths: readonly string[]): Promise<Map<string, string>> {
   if (paths.length === 0) return new Map()
-  const [drivers, fields] = await Promise.all([git.call(['config', '-z', '--name-only', '--get-regexp', '^filter\\.']), git.list(['check-attr', '-z', '--stdin', 'filter'], terminated(paths))])
-  const used = new Set(filterNames(drivers.stdout))
+  const fields = await git.list(['check-attr', '-z', '--stdin', 'filter'], terminated(paths))
+  const used = new Set((await git.settled()).options.drivers)
   const found = new Map<string, string>()
   for (let index = 0; index + 2 < fields.length; index += 3) {
     const [path = '', value = ''] = [fields[index], fields[index + 2]]
