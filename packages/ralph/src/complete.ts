@@ -52,7 +52,7 @@ export async function checkCompletion(session: Session): Promise<VerifyReport> {
 async function history({ state, place }: Session): Promise<Touched[]> {
   return Promise.all(
     state.iterations.map(async ({ task, commit, failure }) => {
-      const names = commit === null ? '' : ((await place.git.may(['diff-tree', '-r', '--no-commit-id', '--name-only', '-z', commit])) ?? '')
+      const names = commit === null ? '' : ((await place.git.may(['diff-tree', '-r', '--no-commit-id', '--name-only', '-z', commit, '--'])) ?? '')
       return { task, failure, paths: names.split('\0').filter(Boolean) }
     }),
   )

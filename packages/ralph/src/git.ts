@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import type { HeldBack } from './git/held-back.ts'
 import { filterNames, settingsEnv, withoutFilters, type Setting } from './git/settings.ts'
 import { stage, unstageHeldBack } from './git/stage.ts'
-import { fillSubmodules } from './git/submodules.ts'
+import { furnish } from './git/furnish.ts'
 import { quitUnfinished } from './git/unfinished.ts'
 
 /** git said no. The message has the command and what git wrote. */
@@ -52,6 +52,8 @@ export type GitOptions = {
   settings?: readonly Setting[]
   /** Paths from the root, as bytes in latin1, that are never committed: Ralph's own files. */
   hidden?: readonly string[]
+  /** Where in the checkout Ralph was started, from its root; '' at the root. */
+  prefix?: string
   /** An index of its own, so that the checkout's is left alone. */
   index?: string
   /** The filter drivers of the moment, see {@link Git.settled}. */
@@ -205,7 +207,7 @@ export async function saveFound(git: Git, line: { branch: string | null; parent:
   await unstageHeldBack(git, line.parent)
   const staged = await git.may(['write-tree'])
   const { tree } = await snapshot(git, line.parent)
-  const between = (from: string, to: string): Promise<string[]> => git.list(['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, to])
+  const between = (from: string, to: string): Promise<string[]> => git.list(['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, to, '--'])
   const first = staged === null ? [] : await between(line.parent, staged)
   const again = staged === null || first.length === 0 ? [] : await between(staged, tree)
   const twice = new Set(again)
@@ -219,8 +221,7 @@ export async function withWorktree<T>(git: Git, sha: string, use: (dir: string) 
   const dir = join(parent, 'work')
   try {
     await git.must(['worktree', 'add', '--detach', '--force', dir, sha])
-    await fillSubmodules(git, sha, dir)
-    return await use(dir)
+    return await use(await furnish(git, sha, dir))
   } finally {
     await rm(parent, { recursive: true, force: true })
     await git.may(['worktree', 'prune', '--expire', 'now'])

@@ -69,7 +69,7 @@ export async function openPlace(given: PlaceGiven): Promise<Place> {
   const hidden = inside(root, [spec, ai]).map((path) => Buffer.from(path).toString('latin1'))
   const settings = await ownSettings(root, given)
   const name = relative(dir, spec)
-  return { git: openGit(root, given.path, { ...env, gitDir, settings, hidden }), dir, root, spec, specName: name.startsWith('..') ? spec : name, ai }
+  return { git: openGit(root, given.path, { ...env, gitDir, settings, hidden, prefix: relative(root, dir) }), dir, root, spec, specName: name.startsWith('..') ? spec : name, ai }
 }
 
 const inside = (root: string, paths: readonly string[]): string[] => paths.map((path) => relative(root, path)).filter((path) => path !== '' && path !== '..' && !path.startsWith('../'))

@@ -10,7 +10,7 @@ import { parseRaw } from './git/stage.ts'
 export async function restore(git: Git, tree: string, parent: string): Promise<void> {
   const now = (await snapshot(git, parent)).tree
   if (now !== tree) {
-    const changes = parseRaw(await git.list(['diff-tree', '-r', '-z', '--no-renames', tree, now]))
+    const changes = parseRaw(await git.list(['diff-tree', '-r', '-z', '--no-renames', tree, now, '--']))
     for (const { path } of changes.filter((change) => change.status === 'A')) await removePath(git.dir, path)
     await git.must(['read-tree', '--reset', tree])
     const back = changes.filter((change) => change.status !== 'A' && change.oldMode !== '160000').map((change) => `${change.path}\0`)

@@ -23,6 +23,7 @@ const ALWAYS: readonly Setting[] = [
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
   ['advice.detachedHead', 'false'],
+  ['advice.graftFileDeprecated', 'false'],
   ['diff.orderFile', '/dev/null'],
   ['diff.relative', 'false'],
   ['diff.interHunkContext', '0'],

@@ -35,10 +35,17 @@ export async function refuseUnfinished(git: Git): Promise<void> {
 
 /** Ends what the agent left going on, so that a later commit of somebody's does not take it up. */
 export async function quitUnfinished(git: Git): Promise<void> {
-  for (const { file, quit } of await signs(git)) {
+  const found = await signs(git)
+  for (const { file, quit } of found) {
     for (const args of quit) await git.may(args)
-    if (file === 'BISECT_LOG') await Promise.all([...BISECT.map(async (name) => rm(resolve(git.dir, (await git.must(['rev-parse', '--git-path', name])).trim()), { force: true })), quitBisectRefs(git)])
+    if (file === 'BISECT_LOG') await Promise.all([...BISECT.map((name) => forgetFile(git, name)), quitBisectRefs(git)])
   }
+  // The message that the next commit of a person would begin with.
+  if (found.length > 0) await Promise.all(['MERGE_MSG', 'REBASE_HEAD', 'AUTO_MERGE'].map((name) => forgetFile(git, name)))
+}
+
+async function forgetFile(git: Git, name: string): Promise<void> {
+  await rm(resolve(git.dir, (await git.must(['rev-parse', '--git-path', name])).trim()), { force: true })
 }
 
 async function quitBisectRefs(git: Git): Promise<void> {

@@ -53,7 +53,7 @@ export function makeTrap(): { dir: string; program: (name: string, then?: string
 
 /** Runs a shell command for a test's arrangement. */
 export function sh(dir: string, command: string): string {
-  const done = Bun.spawnSync(['bash', '-euc', command], { cwd: dir, env: { PATH, HOME: '/nonexistent', GIT_AUTHOR_NAME: 'T', GIT_AUTHOR_EMAIL: 't@localhost', GIT_COMMITTER_NAME: 'T', GIT_COMMITTER_EMAIL: 't@localhost', GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'protocol.file.allow', GIT_CONFIG_VALUE_0: 'always' } })
+  const done = Bun.spawnSync(['bash', '-euc', command], { cwd: dir, env: { PATH, HOME: '/nonexistent', GIT_AUTHOR_NAME: 'T', GIT_AUTHOR_EMAIL: 't@localhost', GIT_COMMITTER_NAME: 'T', GIT_COMMITTER_EMAIL: 't@localhost', GIT_CONFIG_COUNT: '2', GIT_CONFIG_KEY_1: 'safe.directory', GIT_CONFIG_VALUE_1: '*', GIT_CONFIG_KEY_0: 'protocol.file.allow', GIT_CONFIG_VALUE_0: 'always' } })
   if (done.exitCode !== 0) throw new Error(`${command}: ${done.stderr.toString()}`)
   return done.stdout.toString().trim()
 }

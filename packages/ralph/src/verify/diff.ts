@@ -11,14 +11,14 @@ const MAX_PATHS = 300
 export async function readChanges(git: Git, base: string, head: string): Promise<ChangeSet> {
   const range = ['--no-ext-diff', '--no-textconv', '--no-color', '-M', base, head]
   const [names, short, ancestor] = await Promise.all([
-    git.must(['diff', '--name-status', '-z', ...range]),
-    git.must(['diff', '--shortstat', ...range]),
+    git.must(['diff', '--name-status', '-z', ...range, '--']),
+    git.must(['diff', '--shortstat', ...range, '--']),
     git.may(['merge-base', '--is-ancestor', base, head]),
   ])
   const changes = parseNames(names)
   const tests = changes.filter((change) => change.status !== 'D' && isTestPath(change.path)).map((change) => change.path)
   const manifests = changes.filter((change) => /(?:^|\/)package\.json$/.test(change.path) && change.status !== 'A').map((change) => change.path)
-  const patch = tests.length === 0 ? '' : await git.must(['diff', '-U0', '--src-prefix=a/', '--dst-prefix=b/', ...range, ...(tests.length > MAX_PATHS ? [] : ['--', ...tests.map((path) => `:(literal)${path}`)])])
+  const patch = tests.length === 0 ? '' : await git.must(['diff', '-U0', '--src-prefix=a/', '--dst-prefix=b/', ...range, '--', ...(tests.length > MAX_PATHS ? [] : tests.map((path) => `:(literal)${path}`))])
   return {
     onBase: ancestor !== null,
     changes,
