@@ -42,7 +42,7 @@ const WORDS: Readonly<Record<HeldBackWhy, (detail: string) => string>> = {
   nested_repository: () => 'is a git repository of its own; its files are committed once its .git is gone',
   inside_submodule: () => 'has changes inside of a submodule, which is a repository of its own',
   unpublished_submodule: () => 'is a submodule at a commit that its remote does not have',
-  filtered: (detail) => `has to pass the filter "${detail}", which Ralph does not run; stage it with "git add" to have it committed`,
+  filtered: (detail) => `has to pass the filter "${detail}", which Ralph does not run`,
   no_file: () => 'is neither a file nor a link',
   refused: (detail) => `cannot be committed: ${detail}`,
 }
