@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { chmod, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 /** The agent can put what it likes where our files are; a text of ours is far below this, in bytes. */
 const MOST = 4 * 1024 * 1024
@@ -51,4 +51,21 @@ export async function oddity(path: string, wanted: 'file' | 'directory'): Promis
   if (stat.isSymbolicLink()) return 'a link'
   if (stat.isDirectory()) return 'a directory'
   return stat.isFile() ? 'a file' : 'neither a file nor a directory'
+}
+
+/**
+ * Takes a directory of ours away with all that others put there. Programs leave directories without write
+ * permission (Go's module cache does); what even then cannot be removed stays, and is no reason to end a run.
+ */
+export async function removeTree(dir: string): Promise<void> {
+  const gone = await rm(dir, { recursive: true, force: true }).then(() => true, () => false)
+  if (gone) return
+  await unlock(dir)
+  await rm(dir, { recursive: true, force: true }).catch(() => undefined)
+}
+
+async function unlock(dir: string): Promise<void> {
+  await chmod(dir, 0o700).catch(() => undefined)
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => [])
+  for (const entry of entries) if (entry.isDirectory()) await unlock(join(dir, entry.name))
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { removeTree } from './files.ts'
 import type { HeldBack } from './git/held-back.ts'
 import { filterNames, settingsEnv, withoutFilters, type Setting } from './git/settings.ts'
 import { stage, unstageHeldBack } from './git/stage.ts'
@@ -183,13 +184,15 @@ export async function commitWork(git: Git, line: { branch: string | null; parent
   const commit = await commitTree(git, made.tree, line.parent, message)
   const head = commit ?? line.parent
   await quitUnfinished(git)
-  if (line.branch === null) {
-    await git.must(['update-ref', '--no-deref', 'HEAD', head])
-  } else {
-    if ((await git.branch()) !== line.branch) await git.must(['symbolic-ref', 'HEAD', line.branch])
-    await git.must(['update-ref', line.branch, head])
-  }
+  await standAt(git, line.branch, head)
   return { ...made, commit, head }
+}
+
+/** Makes `head` the commit of the branch (null: of a detached HEAD), and that what is checked out; files and index as they are. */
+async function standAt(git: Git, branch: string | null, head: string): Promise<void> {
+  if (branch === null) return void (await git.must(['update-ref', '--no-deref', 'HEAD', head]))
+  if ((await git.branch()) !== branch) await git.must(['symbolic-ref', 'HEAD', branch])
+  await git.must(['update-ref', branch, head])
 }
 
 async function commitTree(git: Git, tree: string, parent: string, message: string): Promise<string | null> {
@@ -215,15 +218,25 @@ export async function saveFound(git: Git, line: { branch: string | null; parent:
   return commitWork(git, { ...line, parent: stagedCommit ?? line.parent }, message)
 }
 
+/** A check can find its way back to the checkout: where its branch stands is ours to say. */
+async function keepLine<T>(git: Git, use: () => Promise<T>): Promise<T> {
+  const [branch, head] = await Promise.all([git.branch(), git.head()])
+  try {
+    return await use()
+  } finally {
+    if (head !== null && ((await git.branch()) !== branch || (await git.head()) !== head)) await standAt(git, branch, head)
+  }
+}
+
 /** A clean checkout of a commit in a directory of its own, taken away afterwards. */
 export async function withWorktree<T>(git: Git, sha: string, use: (dir: string) => Promise<T>): Promise<T> {
   const parent = await mkdtemp(join(tmpdir(), 'ralph-room-'))
   const dir = join(parent, 'work')
   try {
     await git.must(['worktree', 'add', '--detach', '--force', dir, sha])
-    return await use(await furnish(git, sha, dir))
+    return await keepLine(git, async () => use(await furnish(git, sha, dir)))
   } finally {
-    await rm(parent, { recursive: true, force: true })
+    await removeTree(parent)
     await git.may(['worktree', 'prune', '--expire', 'now'])
   }
 }

@@ -2,7 +2,7 @@
  * Why a changed path is left out of a commit. Its file stays in the working tree as it is; the commit
  * has what its parent has.
  */
-export type HeldBackWhy = 'too_large' | 'nested_repository' | 'inside_submodule' | 'unpublished_submodule' | 'filtered' | 'no_file' | 'refused'
+export type HeldBackWhy = 'too_large' | 'nested_repository' | 'inside_submodule' | 'moved_submodule' | 'unpublished_submodule' | 'filtered' | 'no_file' | 'refused'
 
 export type HeldBack = {
   /** From the root of the checkout; bytes that are no UTF-8 are shown as U+FFFD. */
@@ -41,6 +41,8 @@ const WORDS: Readonly<Record<HeldBackWhy, (detail: string) => string>> = {
   too_large: () => `is larger than ${LARGEST_FILE / 1024 / 1024} MiB`,
   nested_repository: () => 'is a git repository of its own; its files are committed once its .git is gone',
   inside_submodule: () => 'has changes inside of a submodule, which is a repository of its own',
+  // As often as not a forgotten "git submodule update".
+  moved_submodule: () => 'is a submodule at another commit than the one recorded; stage it with "git add" if that is meant',
   unpublished_submodule: () => 'is a submodule at a commit that its remote does not have',
   filtered: (detail) => `has to pass the filter "${detail}", which Ralph does not run`,
   no_file: () => 'is neither a file nor a link',

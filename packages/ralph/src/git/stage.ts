@@ -21,9 +21,10 @@ export async function stage(git: Git): Promise<HeldBack[]> {
   const heldPaths = new Set(held.map(({ path }) => path))
   const wanted = present.filter((path) => !isHidden(git, path) && !heldPaths.has(path))
   await forget(git, gone.filter((path) => !isHidden(git, path)))
-  const refused = await take(git, [...wanted, ...modules])
+  const refused = await take(git, wanted)
+  const moved = modules.map((path): HeldBack => ({ path: shown(path), why: 'moved_submodule', detail: '' }))
   const inside = await submoduleChanges(git)
-  return [...held.map((one) => ({ ...one, path: shown(one.path) })), ...refused, ...inside]
+  return [...held.map((one) => ({ ...one, path: shown(one.path) })), ...refused, ...moved, ...inside]
 }
 
 export type RawChange = { status: string; oldMode: string; newMode: string; oldSha: string; newSha: string; path: string }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openPlace } from '../place.ts'
-import { type Repo } from '../testing.ts'
+import type { Repo } from '../testing.ts'
 import { changed, greet, makeHostile, makeTrap, put, ralph, sh } from './testing.ts'
 
 // Real processes on a machine that may be busy.

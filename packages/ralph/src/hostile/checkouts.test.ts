@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openPlace } from '../place.ts'
-import { PATH, type Repo } from '../testing.ts'
+import type { Repo } from '../testing.ts'
 import { changed, greet, makeHostile, put, ralph, sh, SPEC } from './testing.ts'
 
 // Real processes on a machine that may be busy.

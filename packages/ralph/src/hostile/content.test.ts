@@ -3,7 +3,7 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, statSync,
 import { join } from 'node:path'
 import { scriptedAgent } from '../agents/scripted.ts'
 import { LARGEST_FILE } from '../git/held-back.ts'
-import { type Repo } from '../testing.ts'
+import type { Repo } from '../testing.ts'
 import { changed, CHECK, greet, makeHostile, makeTrap, put, ralph, said, sh } from './testing.ts'
 
 // Real processes on a machine that may be busy.
@@ -38,7 +38,7 @@ describe('what the agent leaves that no commit can hold: named, told to the next
   test.each(CASES)('%s', async (_name, leave, path, words) => {
     repo = await makeHostile({ 'a.txt': 'a\n', 'b.txt': 'b\n', '.gitattributes': 'u.txt working-tree-encoding=UTF-16\n*.psd filter=lfs diff=lfs merge=lfs -text\n' })
     const base = repo.git('rev-parse', 'HEAD')
-    const agent = scriptedAgent([leave, greet()])
+    const agent = scriptedAgent([() => void leave(), greet()])
     const ran = await ralph(repo, [], { agent })
     expect(ran.of('run.finished')).toMatchObject([{ exitCode: 0 }])
     expect(changed(repo, base)).toEqual(['greeting.txt'])

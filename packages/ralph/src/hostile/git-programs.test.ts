@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Repo } from '../testing.ts'
+import type { Repo } from '../testing.ts'
 import { CHECK, changed, greet, makeHostile, makeTrap, put, ralph, said, sh } from './testing.ts'
 
 // Real processes on a machine that may be busy.

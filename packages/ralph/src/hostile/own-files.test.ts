@@ -2,7 +2,7 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { scriptedAgent } from '../agents/scripted.ts'
-import { type Repo } from '../testing.ts'
+import type { Repo } from '../testing.ts'
 import { greet, makeHostile, makeTrap, put, ralph, sh, SPEC } from './testing.ts'
 
 // Real processes on a machine that may be busy.

@@ -1,7 +1,8 @@
 import type { CheckResult } from '@factory/shared'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeTree } from '../files.ts'
 import { withWorktree, type Git } from '../git.ts'
 import { runCommand } from '../process/run.ts'
 import { countTests } from './counts.ts'
@@ -33,7 +34,7 @@ export async function measure(room: Room, sha: string, checks: Checks): Promise<
       return { setup: null, checks: await run(checks.verify, checks.limitMs, false) }
     })
   } finally {
-    await rm(home, { recursive: true, force: true }).catch(() => undefined)
+    await removeTree(home)
   }
 }
 
