@@ -10,6 +10,8 @@ RUN useradd --uid 10001 --user-group --create-home --shell /bin/bash worker \
   && install -d -o worker -g worker /workspace /cache
 COPY base/ /
 COPY rootfs/ /
+# Root's settings of Claude Code: neither a repository nor an agent can take the question before an edit away.
+RUN /opt/factory/bin/ralph managed-settings --install
 ENV PATH=/opt/factory/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/home/worker \
     LANG=C.UTF-8

@@ -10,9 +10,11 @@ place() { ln "$(readlink -f "$1")" "$2" 2>/dev/null || cp "$(readlink -f "$1")" 
 # The image's unprivileged user reads what root staged, whatever umask that was done with.
 readable() { chmod -R a+rX "$1"; }
 
-launcher() { printf '#!/bin/sh\nexec /opt/factory/bin/bun /opt/factory/lib/%s.js "$@"\n' "$1"; }
+# Started in a checkout Bun would read its bunfig.toml, which can name code to run first, and its .env.
+launcher() { printf '#!/bin/sh\nexec /opt/factory/bin/bun --no-env-file --config=/dev/null /opt/factory/lib/%s.js "$@"\n' "$1"; }
 
-bundle() { (cd "$ROOT" && "$TOOLS/bin/bun" build --target=bun --outfile="$2" "packages/$1/src/main.ts" >/dev/null); }
+# bundle SOURCE OUTFILE
+bundle() { (cd "$ROOT" && "$TOOLS/bin/bun" build --target=bun --outfile="$2" "$1" >/dev/null); }
 
 # stage_worker CONTEXT
 stage_worker() {
@@ -21,9 +23,11 @@ stage_worker() {
   place "$TOOLS/bin/bun" "$base/bun" || return 1
   place "$TOOLS/bin/claude" "$base/claude" || return 1
   for package in ralph worker; do
-    bundle "$package" "$tools/lib/$package.js" || return 1
+    bundle "packages/$package/src/main.ts" "$tools/lib/$package.js" || return 1
     launcher "$package" >"$tools/bin/$package" && chmod 755 "$tools/bin/$package" || return 1
   done
+  # A program of its own: it runs before every edit and must start fast.
+  bundle packages/ralph/src/locks/hook.ts "$tools/lib/before-edit.js" || return 1
   readable "$1"
 }
 

@@ -4,6 +4,7 @@ import { oddity, readOwn } from './files.ts'
 import type { HeldBack } from './git/held-back.ts'
 import { refuseUnfinished } from './git/unfinished.ts'
 import { saveFound } from './git.ts'
+import { openLocks } from './locks/open.ts'
 import { Ended } from './outcome.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
 import { loadState, type RunState } from './progress/state.ts'
@@ -23,7 +24,7 @@ import type { World } from './world.ts'
 export async function begin(options: RunOptions, run: string, place: Place, world: World): Promise<Session> {
   await hideFiles(place)
   const left = await loadState(filesIn(place.ai).state)
-  const old = left?.run === run && left.mode === 'run' ? left : null
+  const old = left?.run === run ? left : null
   const head = await place.git.head()
   if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to start from')
   // Of a run that was killed in the middle it is the agent's, and is forgotten with the first commit.
@@ -32,7 +33,7 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   const spec = old ? await specOfLeft(old, place.spec) : await readSpec(place, options.spec)
   const found = { ...line, ...(await saveFound(place.git, line, 'Save the work found in the tree')) }
   const state = old ? goOn(old, options, spec, found) : await fresh(options, run, place, world, spec, found)
-  const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), startedMs: world.now(), reports: new Map(), heldBack: new Set() }
+  const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), locks: options.beforeEdit === null ? null : openLocks({ command: options.beforeEdit, place, env: world.callerEnv, emit: world.emit, sleep: world.sleep, signal: world.signal }), startedMs: world.now(), reports: new Map(), heldBack: new Set() }
   await setSpec(session, state.spec)
   if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
   await save(session)
@@ -85,7 +86,6 @@ async function fresh(options: RunOptions, run: string, place: Place, world: Worl
   return {
     v: 2,
     run,
-    mode: 'run',
     startedAt: new Date(world.now()).toISOString(),
     elapsedMs: 0,
     baseSha,
@@ -104,7 +104,6 @@ async function fresh(options: RunOptions, run: string, place: Place, world: Worl
     everTicked: [],
     agentNotes: null,
     diagnosis: null,
-    granted: [],
     learnings: [],
     lastTicked: null,
     usage: NO_USAGE,

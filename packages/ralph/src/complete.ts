@@ -1,4 +1,7 @@
 import { tickTasks, type VerifyReport } from '@factory/shared'
+import { unasked } from './locks/unasked.ts'
+import { lockFindings } from './locks/unlocked.ts'
+import { Ended } from './outcome.ts'
 import { blame, type Touched } from './progress/blame.ts'
 import { evidenceOf, ruleOf, signatureOfReport } from './progress/evidence.ts'
 import { failingOf } from './progress/failing.ts'
@@ -30,7 +33,7 @@ export async function verifyNow(session: Session): Promise<VerifyReport> {
  * it, with the evidence for the next prompt.
  */
 export async function checkCompletion(session: Session): Promise<VerifyReport> {
-  const report = await verifyNow(session)
+  const report = await withLocks(session, await verifyNow(session))
   if (report.passed) return report
   const { state } = session
   const failure = signatureOfReport(report)
@@ -40,12 +43,26 @@ export async function checkCompletion(session: Session): Promise<VerifyReport> {
   const blamed = blame(report, await history(session), failure) ?? state.lastTicked
   const tasks = specOf(session).tasks
   const task = tasks.find((other) => other.id === blamed) ?? tasks.at(-1)
-  if (task) {
-    await setSpec(session, tickTasks(state.spec, [task.id], false))
-    emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason, rule: ruleOf(report) })
-  }
+  if (task) await setSpec(session, tickTasks(state.spec, [task.id], false))
   await save(session)
+  if (task) emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason: report.reason, rule: ruleOf(report) })
   return report
+}
+
+/**
+ * The last thing asked of a work that stands: whether all of it is ours to change.
+ * @throws Ended when that cannot be asked
+ */
+async function withLocks({ state, locks }: Session, report: VerifyReport): Promise<VerifyReport> {
+  if (!report.passed || locks === null) return report
+  const { held, unknown } = await locks.unlocked(state.baseSha, state.head)
+  if (held.length > 0) {
+    const findings = lockFindings(held, state.baseSha)
+    return { ...report, passed: false, findings: [...report.findings, ...findings], reason: findings.map((finding) => finding.message).join('; ') }
+  }
+  if (unknown.length === 0) return report
+  const { exitCode, reason } = unasked(unknown)
+  throw new Ended(exitCode, reason)
 }
 
 /** What each iteration touched. */

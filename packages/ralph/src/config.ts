@@ -44,6 +44,8 @@ const AGENT_SETTINGS = {
   CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
   CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
   CLAUDE_CODE_MAX_RETRIES: '3',
+  // Until an answer begins, not until it ends: one that streams may take an iteration's whole time. Short
+  // enough that an endpoint that never answers is reported as an outage, not ended as a silent agent.
   API_TIMEOUT_MS: '300000',
 }
 

@@ -21,7 +21,7 @@ export async function execute(world: World, ask: Ask): Promise<Execution> {
   let tries = 0
   for (;;) {
     const left = Math.max(0.01, costLeftUsd - usage.costUsd)
-    const result = await world.agent.run({ ...task, maxCostUsd: left, signal: world.signal, onActivity: (activity) => world.emit({ event: 'agent.activity', iteration, ...activity }) })
+    const result = await world.agent.run({ ...task, maxCostUsd: left, signal: world.signal, onActivity: (activity) => world.emit({ event: 'agent.activity', iteration, rule: null, ...activity }) })
     usage = addUsage(usage, result.usage)
     if (result.verdict.kind === 'aborted' || world.signal.aborted) return { result, usage, end: { ...interrupted(world.signal), until: null } }
     const step = afterVerdict(result.verdict, tries, world.now())

@@ -5,11 +5,13 @@ import { commitWork } from './git.ts'
 import { addUsage, type Outcome } from './outcome.ts'
 import { reconcile } from './progress/boxes.ts'
 import type { IterationFact } from './progress/facts.ts'
+import type { Kept } from './locks/keep.ts'
+import { unasked } from './locks/unasked.ts'
 import { buildPrompt, diagnosisPrompt, RULES } from './prompt/prompt.ts'
 import { restore } from './restore.ts'
 import { elapsedMs, emit, outcome, save, setSpec, specOf, type Session } from './session.ts'
-import { recordLearnings, takeNotes } from './notes.ts'
 import { tellHeldBack } from './tell-held-back.ts'
+import { takeLearnings, takeNotes } from './notes.ts'
 import { judgeWork } from './judge-work.ts'
 
 export type Turn = { task: SpecTask; kind: IterationFact['kind']; iteration: number; began: number }
@@ -31,7 +33,7 @@ export async function iterate(session: Session, task: SpecTask, kind: IterationF
     costLeftUsd: options.bounds.maxCostUsd - state.usage.costUsd,
     limitMs: Math.max(1000, Math.min(options.iterationMs, options.bounds.maxMinutes * 60_000 - elapsedMs(session))),
     tools: kind === 'diagnosis' ? ['Read', 'Glob', 'Grep', 'Bash'] : null,
-    beforeEdit: null,
+    beforeEdit: kind === 'work' ? (session.locks?.beforeEdit ?? null) : null,
   })
   return kind === 'diagnosis' ? keepDiagnosis(session, turn, done) : keepWork(session, turn, done)
 }
@@ -55,7 +57,8 @@ function promptFor(session: Session, { task, kind }: Turn): { text: string; toke
 async function keepWork(session: Session, turn: Turn, done: Execution): Promise<Outcome | null> {
   const { state, place } = session
   const boxes = reconcile(state.spec, await readOwn(place.spec))
-  if (boxes.tampered) emit(session, { event: 'agent.activity', iteration: turn.iteration, kind: 'system', summary: `${place.specName} was edited beyond its boxes; the edit is undone`, tool: null, parent: null })
+  if (boxes.tampered) emit(session, { event: 'agent.activity', iteration: turn.iteration, kind: 'system', summary: `${place.specName} was edited beyond its boxes; the edit is undone`, tool: null, parent: null, rule: 'checklist_edited' })
+  const held = await session.locks?.keep(state.head, state.baseSha)
   const kept = await commitWork(place.git, { branch: state.branch, parent: state.head }, `Ralph ${turn.iteration}: ${turn.task.text.slice(0, 60)}`)
   state.head = kept.head
   await close(session, turn, done, kept)
@@ -64,9 +67,15 @@ async function keepWork(session: Session, turn: Turn, done: Execution): Promise<
   if (!done.end) await judgeWork(session, { done, ticked: boxes.ticked, changed: kept.commit !== null })
   state.evidence.push(...tellHeldBack(session, turn.iteration, kept.heldBack))
   await takeNotes(session)
+  state.evidence.push(...undoneOf(held))
   await save(session)
-  return done.end ? outcome(session, { ...done.end }) : null
+  if (done.end) return outcome(session, { ...done.end })
+  // Kept as it is: a run that is taken up asks again before it says "done".
+  return held && held.unknown.length > 0 ? outcome(session, unasked(held.unknown)) : null
 }
+
+const undoneOf = (held: Kept | undefined): string[] =>
+  held && held.undone.length > 0 ? [`Changes of these files were undone, somebody else is at work on them; do without:\n${held.undone.map(({ path, reason }) => `- ${path}: ${reason}`).join('\n')}`] : []
 
 /** A diagnosis leaves words for the next attempt and nothing else: whatever it changed is undone. */
 async function keepDiagnosis(session: Session, turn: Turn, done: Execution): Promise<Outcome | null> {
@@ -93,7 +102,8 @@ async function close(session: Session, { task, kind, iteration, began }: Turn, d
   state.usage = addUsage(state.usage, usage)
   state.current = null
   if (counted) state.iterations.push({ task: task.id, kind, tree: kept.tree, commit: kept.commit, ticked: [], verified: false, failing: null, failure: null, note: verdict.kind === 'failed' ? verdict.reason : '' })
-  await recordLearnings(session)
+  const learnings = await takeLearnings(session)
   await save(session)
+  for (const learning of learnings) emit(session, { event: 'learning.recorded', learning })
   if (counted) emit(session, { event: 'iteration.finished', iteration, durationMs: world.now() - began, isError: verdict.kind !== 'worked', endedBy, commit: kept.commit, tree: kept.tree, usage, text: text?.slice(0, 4000) ?? null })
 }

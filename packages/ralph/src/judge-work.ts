@@ -3,7 +3,7 @@ import { verifyNow } from './complete.ts'
 import type { Execution } from './execute.ts'
 import { evidenceOf, signatureOfReport } from './progress/evidence.ts'
 import { failingOf } from './progress/failing.ts'
-import { amend, emit, setSpec, type Session } from './session.ts'
+import { amend, emit, save, setSpec, type Session } from './session.ts'
 
 type Work = {
   done: Execution
@@ -26,7 +26,7 @@ export async function judgeWork(session: Session, { done, ticked, changed }: Wor
     state.evidence = report.passed ? [] : [evidenceOf(report, false)]
   }
   if (ticked.length > 0) {
-    if (changed || report?.passed) accept(session, ticked, report?.passed === true)
+    if (changed || report?.passed) await accept(session, ticked, report?.passed === true)
     else await refuse(session, ticked, report)
   }
   if (done.result.verdict.kind === 'failed') state.evidence = [...state.evidence, `The iteration before ended early: ${done.result.verdict.reason}`]
@@ -39,13 +39,14 @@ async function measureWork(session: Session, { ticked, changed }: { ticked: bool
   return (changed && !session.options.checksAtEnd) || (ticked && !changed) ? verifyNow(session) : null
 }
 
-function accept(session: Session, ticked: readonly SpecTask[], passed: boolean): void {
+async function accept(session: Session, ticked: readonly SpecTask[], passed: boolean): Promise<void> {
   const { state } = session
   const first = ticked.map((task) => task.id).filter((id) => !state.everTicked.includes(id))
   amend(session, { ticked: first, verified: passed && first.length > 0 })
   state.everTicked.push(...first)
   state.lastTicked = ticked.at(-1)?.id ?? state.lastTicked
   state.diagnosis = null
+  await save(session)
   for (const task of ticked) emit(session, { event: 'task.completed', task: { id: task.id, text: task.text }, verified: passed })
 }
 
@@ -53,6 +54,7 @@ async function refuse(session: Session, ticked: readonly SpecTask[], report: Ver
   const { state } = session
   const reason = `its box was ticked without any change to the repository${report ? `, and the checks say: ${report.reason}` : ''}`
   await setSpec(session, tickTasks(state.spec, ticked.map((task) => task.id), false))
-  for (const task of ticked) emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason, rule: 'no_change' })
   state.evidence = [...state.evidence, `The task was said to be done, but ${reason}`]
+  await save(session)
+  for (const task of ticked) emit(session, { event: 'task.reopened', task: { id: task.id, text: task.text }, reason, rule: 'no_change' })
 }

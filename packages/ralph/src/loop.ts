@@ -2,7 +2,7 @@ import { RALPH_EXIT } from '@factory/shared'
 import { begin } from './begin.ts'
 import { checkCompletion } from './complete.ts'
 import { iterate } from './iterate.ts'
-import { interrupted, type Outcome } from './outcome.ts'
+import { Ended, interrupted, type Outcome } from './outcome.ts'
 import type { Place } from './place.ts'
 import { decide, type Decision } from './progress/decide.ts'
 import { elapsedMs, emit, outcome, save, specOf, type RunOptions, type Session } from './session.ts'
@@ -17,10 +17,12 @@ import type { World } from './world.ts'
 export async function runLoop(options: RunOptions, run: string, place: Place, world: World): Promise<Outcome> {
   const session = await begin(options, run, place, world)
   const end = await turn(session).catch((error: unknown): Outcome => {
+    if (error instanceof Ended) return outcome(session, { exitCode: error.exitCode, reason: error.message })
     if (world.signal.aborted) return outcome(session, interrupted(world.signal))
     return outcome(session, { exitCode: RALPH_EXIT.internal, reason: error instanceof Error ? error.message : String(error) })
   })
-  await save(session, { exitCode: end.exitCode, reason: end.reason })
+  // Without the outcome: that is written once it was told, so that a run which is killed in between is not taken for ended.
+  await save(session)
   return end
 }
 

@@ -1,19 +1,18 @@
-import { parseNewLearnings } from '@factory/shared'
+import { parseNewLearnings, type NewLearning } from '@factory/shared'
 import { rm } from 'node:fs/promises'
 import { readOwn } from './files.ts'
 import { filesIn } from './place.ts'
-import { emit, type Session } from './session.ts'
+import type { Session } from './session.ts'
 
-/** Tells of each learning that the agent wrote down, once. */
-export async function recordLearnings(session: Session): Promise<void> {
+/** Takes up what the agent wrote down and was not known yet; the caller saves it, then tells of it. */
+export async function takeLearnings(session: Session): Promise<NewLearning[]> {
   const { state, place } = session
-  const known = new Set(state.learnings.map((learning) => `${learning.kind}:${learning.text.toLowerCase()}`))
+  const name = (learning: NewLearning): string => `${learning.kind}:${learning.text.toLowerCase()}`
+  const known = new Set(state.learnings.map(name))
   const text = (await readOwn(filesIn(place.ai).newLearnings)) ?? ''
-  for (const learning of parseNewLearnings(text)) {
-    if (known.has(`${learning.kind}:${learning.text.toLowerCase()}`)) continue
-    state.learnings.push(learning)
-    emit(session, { event: 'learning.recorded', learning })
-  }
+  const fresh = parseNewLearnings(text).filter((learning) => !known.has(name(learning)))
+  state.learnings.push(...fresh)
+  return fresh
 }
 
 /** What the agent wrote when it gave up goes into the next prompt; the file is Ralph's. */

@@ -1,5 +1,6 @@
 import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
 import { writeOwn } from './files.ts'
+import type { Locks } from './locks/open.ts'
 import type { Outcome } from './outcome.ts'
 import { filesIn, type Place } from './place.ts'
 import type { Bounds } from './progress/decide.ts'
@@ -30,6 +31,8 @@ export type RunOptions = {
   checksAtEnd: boolean
   learnings: string | null
   previous: string | null
+  /** The caller's command that is asked for the lock of a file; null: there are no locks. */
+  beforeEdit: string | null
 }
 
 /** A run in progress. `state` is what is on disk; the rest can be had again. */
@@ -39,6 +42,8 @@ export type Session = {
   place: Place
   state: RunState
   guidance: Guidance[]
+  /** null: nobody needs to be asked before an edit. */
+  locks: Locks | null
   startedMs: number
   /** Reports by commit: the same commit is not measured twice. */
   reports: Map<string, VerifyReport>
@@ -51,8 +56,8 @@ export const elapsedMs = (session: Session): number => session.state.elapsedMs +
 export const emit = (session: Session, body: RalphEventBody): void => session.world.emit(body)
 
 /** Writes the state, with the time that was used. */
-export async function save(session: Session, outcome: RunState['outcome'] = null): Promise<void> {
-  await saveState(filesIn(session.place.ai).state, { ...session.state, elapsedMs: elapsedMs(session), outcome })
+export async function save(session: Session): Promise<void> {
+  await saveState(filesIn(session.place.ai).state, { ...session.state, elapsedMs: elapsedMs(session) })
 }
 
 /** Corrects what is known of the last iteration. */

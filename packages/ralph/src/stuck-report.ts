@@ -55,7 +55,7 @@ export function sayStuck(stuck: Stuck, why: Why): string {
     '',
     `- Look at what is there: \`git log -p ${state.baseSha.slice(0, 12)}..${state.head.slice(0, 12)}\``,
     '- Mend what is in the way (a missing tool, a wrong check, a broken base) and commit it, then run `ralph run` again: the same run goes on with new attempts.',
-    `- Say the task more plainly or split it in \`${stuck.specName}\` and run \`ralph run\` again: an edited checklist is a new run, on top of this work.`,
+    `- Say the task more plainly or split it in \`${stuck.specName}\` and run \`ralph run\` again: an edited checklist is a new run. Give it \`--base ${state.baseSha.slice(0, 12)}\`, so that the work so far is measured against what was there before it.`,
     '',
   ].join('\n')
 }

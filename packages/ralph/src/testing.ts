@@ -66,19 +66,20 @@ const OPTIONS: Omit<RunOptions, 'dir'> = {
   checksAtEnd: false,
   learnings: null,
   previous: null,
+  beforeEdit: null,
 }
 
 /** `ralph run` with another agent, its events parsed. */
 export function runRalph(repo: Repo, given: Given): Promise<Ran> {
-  return perform(repo, given, async (world, run) => runLoop({ ...OPTIONS, dir: repo.dir, ...given.options }, run, await (given.open ?? openPlace)({ dir: repo.dir, spec: 'SPEC.md', path: PATH }), world))
+  return perform(repo, join(repo.dir, 'SPEC.md'), given, async (world, run) => runLoop({ ...OPTIONS, dir: repo.dir, ...given.options }, run, await (given.open ?? openPlace)({ dir: repo.dir, spec: 'SPEC.md', path: PATH }), world))
 }
 
 export function draftRalph(repo: Repo, given: Given & { draft?: Partial<DraftOptions> }): Promise<Ran> {
   const draft: DraftOptions = { request: 'Add a greeting', model: null, maxIterations: 3, maxCostUsd: 10, maxMinutes: 10, iterationMs: 60_000, previous: null, ...given.draft }
-  return perform(repo, given, async (world) => runDraft(draft, await (given.open ?? openPlace)({ dir: repo.dir, spec: 'SPEC.md', path: PATH }), world))
+  return perform(repo, null, given, async (world) => runDraft(draft, await (given.open ?? openPlace)({ dir: repo.dir, spec: 'SPEC.md', path: PATH }), world))
 }
 
-async function perform(repo: Repo, given: Given, work: (world: World, run: string) => ReturnType<typeof runLoop>): Promise<Ran> {
+async function perform(repo: Repo, resumes: string | null, given: Given, work: (world: World, run: string) => ReturnType<typeof runLoop>): Promise<Ran> {
   const lines: string[] = []
   const stop = given.stop ?? new AbortController()
   const exitCode = await executeCommand(
@@ -86,11 +87,11 @@ async function perform(repo: Repo, given: Given, work: (world: World, run: strin
     {
       dir: repo.dir,
       run: given.options?.run ?? 'test',
-      resumes: null,
+      resumes,
       quiet: true,
       plain: true,
       work: ({ run, emit, signal }) =>
-        work({ agent: given.agent, emit, path: PATH, commandEnv: { PATH, LANG: 'C.UTF-8' }, now: Date.now, sleep: async () => undefined, signal, ...given.world }, run),
+        work({ agent: given.agent, emit, path: PATH, commandEnv: { PATH, LANG: 'C.UTF-8' }, callerEnv: { PATH }, now: Date.now, sleep: async () => undefined, signal, ...given.world }, run),
     },
   )
   return toRan(exitCode, lines)

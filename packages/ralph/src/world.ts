@@ -9,6 +9,8 @@ export type World = {
   path: string
   /** Environment of setup and verify commands; holds no credential. */
   commandEnv: Record<string, string>
+  /** Ralph's own environment, whole: for the caller's own command, and nothing else. */
+  callerEnv: Record<string, string | undefined>
   /** Epoch milliseconds. */
   now: () => number
   /** Resolves after the time, or as soon as the signal is aborted. */

@@ -1,9 +1,11 @@
 import { ConfigError } from '@factory/shared'
 import { parseConfig } from './config.ts'
 import { createSwitch } from './halt.ts'
+import { lockMain } from './locks/command.ts'
 import { runWorker } from './run.ts'
 import { setupMain } from './setup/command.ts'
 
+if (process.argv[2] === 'lock') process.exit(await lockMain(process.argv.slice(3), process.env['FACTORY_RUN_TOKEN'], (text) => void process.stdout.write(`${text}\n`)))
 if (process.argv[2] === 'setup') process.exit(await setupMain(process.argv.slice(3), process.env, process.cwd()))
 
 try {

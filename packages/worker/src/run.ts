@@ -13,6 +13,7 @@ import { createGit, type Git } from './git/git.ts'
 import { createPusher, type Pusher } from './git/push.ts'
 import { squash, summarize } from './git/squash.ts'
 import { createSwitch, HALT_EXIT, Halted, type Switch } from './halt.ts'
+import { lockCommand } from './locks/command.ts'
 import { register } from './protocol/register.ts'
 import { openSession, type Session } from './protocol/session.ts'
 import { proxyEnv, ralphCommand, ralphEnv, type RalphTask } from './ralph/command.ts'
@@ -156,7 +157,7 @@ async function agent(work: Work, place: Place, onStory: (story: Story) => void):
   step(work, kind === 'verify' ? 'verify' : 'agent')
   let story = startStory(place.limits.maxIterations)
   const ralph = await runRalph({
-    command: ralphCommand(config.ralph, task, { runId: assignment.run.id, model: place.model, limits: place.limits, setup: place.setup, verify: place.environment.verify }),
+    command: ralphCommand(config.ralph, task, { runId: assignment.run.id, model: place.model, limits: place.limits, setup: place.setup, verify: place.environment.verify, beforeEdit: lockCommand(work.self, { doorUrl: work.doorUrl, runId: assignment.run.id }) }),
     cwd: config.workspace,
     env: ralphEnv({ basicEnv: { ...config.basicEnv, TMPDIR: work.tmp }, doorUrl: work.doorUrl, runToken: config.runToken, claudeBin: config.claudeBin, imageEnv: config.imageEnv }),
     stop,

@@ -53,7 +53,7 @@ export type AgentResult = {
   verdict: Verdict
   /** What this execution alone used, subagents included; `iterations` is 0, the loop counts. */
   usage: Usage
-  /** Set when we ended it although it would have gone on. */
+  /** Set when the agent's own rules ended it although it would have gone on; an abort is none. */
   endedBy: EndedBy | null
   /** The agent's last words. */
   text: string | null
@@ -64,9 +64,15 @@ export type AgentResult = {
  * - start with a fresh context and an environment made from nothing but an allow-list;
  * - resolve, never reject, whatever the program does; a program that cannot be started is `failed`;
  * - end the program and everything it started before it resolves, at the latest some seconds after
- *   `limitMs` or an abort;
- * - decide by the program's structured answer, never by wording or exit code;
- * - report usage also of executions that failed.
+ *   `limitMs` (`endedBy: 'time'`) or an abort (`aborted`), and also when it is silent for long while no
+ *   tool runs (`silence`) or makes the same tool call over and over (`same_call`);
+ * - decide by the program's structured answer, never by wording or exit code, and never by what a tool
+ *   printed;
+ * - tell its activities while it works, and none after it resolved;
+ * - ask `beforeEdit`, where it is given, before each edit by the agent's own tools;
+ * - report usage also of executions that failed, as far as the program told it.
+ *
+ * `contract.test.ts` holds every implementation to this; `choose.ts` names them.
  */
 export interface Agent {
   readonly name: string

@@ -140,6 +140,22 @@ describeWith(['claude'], 'ralph run with the real CLI', () => {
     expect(readFileSync(join(repo.dir, '.ai/stuck.md'), 'utf8')).toContain('Write hello.txt (4 attempts)')
   })
 
+  test('an agent that goes round in circles is stopped, and the next one is told', async () => {
+    repo = await makeRepo({ 'a.txt': 'a\n' })
+    await repo.write({ 'SPEC.md': SPEC })
+    const told = 'same tool call eight times'
+    const ran = await run([
+      { match: { prompt: 'Write hello.txt', not: told }, reply: [{ tool: 'Bash', input: { command: 'date >> log; cat a.txt', description: 'look' } }] },
+      { match: { prompt: told, turn: 0 }, reply: [write('hello.txt', 'hello\n'), tick] },
+      { reply: 'Done.' },
+    ])
+    expectWhole(ran)
+    expect(ran.exitCode).toBe(0)
+    expect(ran.of('iteration.finished').map((event) => [event.isError, event.endedBy])).toEqual([[true, 'same_call'], [false, null]])
+    expect(ran.of('run.finished')[0]?.usage.iterations).toBe(2)
+    expect(repo.git('show', 'HEAD:log').split('\n')).toHaveLength(8)
+  })
+
   test('SIGTERM in the middle: work kept, nothing left running, one end', async () => {
     repo = await makeRepo({ 'a.txt': 'a\n' })
     await repo.write({ 'SPEC.md': SPEC })

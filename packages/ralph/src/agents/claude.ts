@@ -1,9 +1,11 @@
+import { EndedBy, NO_USAGE } from '@factory/shared'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MARKER, signalGroup, sweep } from '../process/group.ts'
 import { Tail } from '../process/tail.ts'
 import type { Agent, AgentResult, AgentTask } from './agent.ts'
+import { openGuard, type Guard } from '../locks/guard.ts'
 import { judge, type Ending } from './judge.ts'
 import { withoutMentions } from './mentions.ts'
 import { fold, START, usageOf, type StreamState } from './stream.ts'
@@ -12,6 +14,8 @@ export type ClaudeOptions = {
   bin: string
   /** The whole environment, HOME and the marker left out. */
   env: Record<string, string>
+  /** MCP servers, as the JSON text of `--mcp-config`; none are loaded besides these. null: none at all. */
+  mcpConfig?: string | null
   maxTurns?: number
   /** Without output and without a running tool. */
   silentMs?: number
@@ -21,6 +25,7 @@ export type ClaudeOptions = {
   graceMs?: number
 }
 
+const NO_SERVERS = '{"mcpServers":{}}'
 const LONGEST_LINE = 32 * 1024 * 1024
 
 /** What the agent may not do by the usual way; that it could in others is caught by looking at the tree. */
@@ -34,11 +39,14 @@ export function claudeAgent(options: ClaudeOptions): Agent {
 async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<AgentResult> {
   const marker = crypto.randomUUID()
   const home = await mkdtemp(join(tmpdir(), 'ralph-home-'))
+  let guard: Guard | null = null
   try {
-    const args = await prepare(home, task, options.maxTurns ?? 150)
+    await mkdir(join(home, 'ralph'))
+    guard = await openGuard(join(home, 'ralph'), task.beforeEdit)
+    const args = await prepare(home, task, options, guard)
     const child = Bun.spawn([options.bin, ...args], {
       cwd: task.dir,
-      env: { ...options.env, HOME: home, [MARKER]: marker },
+      env: { ...options.env, ...guard.env, HOME: home, [MARKER]: marker },
       // Closed at once: an open silent stdin costs three seconds.
       stdin: new TextEncoder().encode(withoutMentions(task.prompt)),
       stdout: 'pipe',
@@ -48,31 +56,33 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
     return await watch(child, task, options, marker)
   } catch (error) {
     await sweep(marker)
-    return { verdict: { kind: 'failed', reason: `claude could not be started: ${error instanceof Error ? error.message : String(error)}` }, usage: usageOf(null), text: null, endedBy: null }
+    return { verdict: { kind: 'failed', reason: `claude could not be started: ${error instanceof Error ? error.message : String(error)}` }, usage: NO_USAGE, text: null, endedBy: null }
   } finally {
+    await guard?.close()
     await rm(home, { recursive: true, force: true }).catch(() => undefined)
   }
 }
 
 /** Writes the files the flags name and returns the flags. */
-async function prepare(home: string, task: AgentTask, maxTurns: number): Promise<string[]> {
+async function prepare(home: string, task: AgentTask, options: ClaudeOptions, guard: Guard): Promise<string[]> {
   const file = (name: string): string => join(home, 'ralph', name)
-  await mkdir(join(home, 'ralph'))
-  await Promise.all([writeFile(file('mcp.json'), '{"mcpServers":{}}'), writeFile(file('settings.json'), '{}'), writeFile(file('rules.md'), task.rules)])
+  await Promise.all([writeFile(file('mcp.json'), options.mcpConfig ?? NO_SERVERS), writeFile(file('settings.json'), JSON.stringify(guard.settings)), writeFile(file('rules.md'), task.rules)])
   return [
     '-p',
     '--output-format', 'stream-json',
     '--verbose',
     '--dangerously-skip-permissions',
     ...(task.model ? ['--model', task.model] : []),
-    // The repository's own settings could run hooks, start servers and redirect the model.
-    '--setting-sources', 'user',
+    // None: the repository's own settings could run hooks, start servers and redirect the model. The
+    // user's are those of a HOME that is empty, and read again while it runs: an agent could write there
+    // that no hook shall run.
+    '--setting-sources', '',
     '--strict-mcp-config',
     '--mcp-config', file('mcp.json'),
     '--settings', file('settings.json'),
     '--append-system-prompt-file', file('rules.md'),
     '--session-id', crypto.randomUUID(),
-    '--max-turns', String(maxTurns),
+    '--max-turns', String(options.maxTurns ?? 150),
     '--max-budget-usd', task.maxCostUsd.toFixed(4),
     ...(task.tools ? ['--tools', task.tools.join(',')] : ['--disallowedTools', ...DISALLOWED]),
   ]
@@ -108,6 +118,11 @@ async function watch(child: Child, task: AgentTask, options: ClaudeOptions, mark
     else if (state.running.size === 0 && quiet > silentMs) end('silence')
   }, Math.min(1000, silentMs, lingerMs))
 
+  // What outlives the CLI may hold its pipes open; nothing of it is waited for.
+  const gone = child.exited.then(async () => {
+    signalGroup(child.pid, 'SIGKILL')
+    await sweep(marker)
+  })
   const stderr = new Tail(8192)
   const errors = (async () => {
     for await (const chunk of child.stderr) stderr.write(chunk)
@@ -118,19 +133,22 @@ async function watch(child: Child, task: AgentTask, options: ClaudeOptions, mark
       const folded = fold(state, line)
       state = folded.state
       for (const activity of folded.activities) task.onActivity(activity)
+      if (state.repeats.looping) end('same_call')
     }
-    await child.exited
+    await gone
+  } catch (error) {
+    signalGroup(child.pid, 'SIGKILL')
+    await gone
+    throw error
   } finally {
     clearTimeout(wall)
     clearTimeout(hard)
     clearInterval(ears)
     task.signal.removeEventListener('abort', abort)
-    signalGroup(child.pid, 'SIGKILL')
-    await sweep(marker)
     await errors
   }
   const ending: Ending = { by, exitCode: child.exitCode, signal: child.signalCode === null ? null : String(child.signalCode), stderr: stderr.text() }
-  return { verdict: judge(state, ending), usage: usageOf(state.result), text: state.text, endedBy: ending.by === 'silence' || ending.by === 'time' ? ending.by : null }
+  return { verdict: judge(state, ending), usage: usageOf(state), text: state.text, endedBy: EndedBy.safeParse(by).data ?? null }
 }
 
 /** Whole lines of a byte stream; the last one need not end. A line beyond all reason is cut. */

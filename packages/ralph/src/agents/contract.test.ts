@@ -1,12 +1,16 @@
-import { NO_USAGE } from '@factory/shared'
+import { defineScript, startModel, type Model } from '@factory/rehearsal'
+import { describeWith, need } from '@factory/rehearsal/testing'
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Rules } from '../../fixtures/cases.ts'
+import { readEnvironment } from '../config.ts'
 import { isRunning, until } from '../testing.ts'
 import type { Agent, AgentTask } from './agent.ts'
+import { chooseAgent } from './choose.ts'
 import { claudeAgent } from './claude.ts'
-import { scriptedAgent } from './scripted.ts'
+import { scriptedAgent, type Step } from './scripted.ts'
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000)
@@ -32,24 +36,64 @@ const RESULT = '{"type":"result","subtype":"success","is_error":false,"result":"
 const task = (more: Partial<AgentTask> = {}): AgentTask => ({ dir: tmpdir(), prompt: 'p', rules: 'r', model: null, maxCostUsd: 1, limitMs: 20_000, tools: null, beforeEdit: null, signal: new AbortController().signal, onActivity: () => undefined, ...more })
 const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' }
 
-/** The promises of the port that can be asked of any agent. */
-const AGENTS: Record<string, { works: () => Agent; slow: () => Agent }> = {
-  claude: { works: () => claudeAgent({ bin: program(`echo '${RESULT}'`), env }), slow: () => claudeAgent({ bin: program('sleep 60'), env, graceMs: 100 }) },
-  scripted: {
-    works: () => scriptedAgent([() => ({ usage: { ...NO_USAGE, costUsd: 0.5 } })]),
-    slow: () => scriptedAgent([({ signal }) => new Promise((resolve) => (signal.aborted ? resolve({}) : signal.addEventListener('abort', () => resolve({}))))]),
-  },
-}
-describe.each(Object.entries(AGENTS))('agent port: %s', (_name, { works, slow }) => {
-  test('resolves with a verdict and what it used', async () => {
-    expect(await works().run(task())).toMatchObject({ verdict: { kind: 'worked' }, usage: { costUsd: 0.5 } })
+type Made = { works: () => Promise<Agent>; slow: () => Promise<Agent>; breaks: () => Promise<Agent> }
+
+/** The promises of the port, asked of any agent. */
+function keepsThePromise({ works, slow, breaks }: Made): void {
+  test('resolves with a verdict, what it used and its last words', async () => {
+    const { verdict, usage, endedBy, text } = await (await works()).run(task())
+    expect({ verdict, endedBy, text, iterations: usage.iterations }).toEqual({ verdict: { kind: 'worked' }, endedBy: null, text: 'fine', iterations: 0 })
+    expect(usage.costUsd).toBeGreaterThan(0)
   })
-  test('ends when it is told to', async () => {
+  test('ends when it is told to, also when it was told before it began', async () => {
     const stop = new AbortController()
-    const running = slow().run(task({ signal: stop.signal }))
+    const running = (await slow()).run(task({ signal: stop.signal }))
     stop.abort('SIGTERM')
-    expect((await running).verdict.kind).toBe('aborted')
-    expect((await slow().run(task({ signal: stop.signal }))).verdict.kind).toBe('aborted')
+    expect(await running).toMatchObject({ verdict: { kind: 'aborted' }, endedBy: null })
+    expect((await (await slow()).run(task({ signal: stop.signal }))).verdict.kind).toBe('aborted')
+  })
+  test('ends at its limit of time', async () => {
+    expect(await (await slow()).run(task({ limitMs: 200 }))).toMatchObject({ verdict: { kind: 'failed' }, endedBy: 'time' })
+  })
+  test('resolves also when it breaks', async () => {
+    expect((await (await breaks()).run(task())).verdict.kind).toBe('failed')
+  })
+}
+
+describe('agent port: scripted', () => {
+  const always = (step: Step) => async () => scriptedAgent([step])
+  keepsThePromise({
+    works: always(() => ({ text: 'fine' })),
+    slow: always(({ signal }) => new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve())))),
+    breaks: always(() => {
+      throw new Error('broken')
+    }),
+  })
+})
+
+describe('agent port: claude, with programs in its place', () => {
+  const running = (script: string) => async () => claudeAgent({ bin: program(script), env, graceMs: 100 })
+  keepsThePromise({ works: running(`echo '${RESULT}'`), slow: running('sleep 60'), breaks: running('exit 3') })
+})
+
+describeWith(['claude'], 'agent port: claude itself', () => {
+  let model: Model
+  afterEach(() => model.stop())
+  const on = (rules: Rules) => async () => {
+    model = await startModel({ scripts: [defineScript({ rules })] })
+    return claudeAgent({ bin: need('claude'), env: readEnvironment({ ...env, ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'made-up', IS_SANDBOX: '1' }).agent, graceMs: 1000 })
+  }
+  keepsThePromise({ works: on([{ reply: 'fine' }]), slow: on([{ reply: 'late', delay: 600_000 }]), breaks: on([{ fault: 'prompt_too_long' }]) })
+})
+
+describe('the choice of an agent', () => {
+  const environment = readEnvironment(env)
+  test('is by name, with its program where that was given', () => {
+    const chosen = chooseAgent('claude', { bin: program('true'), environment, mcpConfig: null })
+    expect(chosen).toMatchObject({ name: 'claude' })
+  })
+  test('says in words why it cannot be had', () => {
+    expect(chooseAgent('claude', { bin: '/nonexistent/claude', environment, mcpConfig: null })).toEqual({ problem: expect.stringContaining('/nonexistent/claude') })
   })
 })
 
@@ -86,10 +130,10 @@ describe('claude as a program', () => {
     const out = join(folder(), 'seen')
     await claudeAgent({ bin: program(`{ env; echo "$@"; } > ${out}; echo '${RESULT}'`), env }).run(task({ model: 'm1', maxCostUsd: 2.5, tools: ['Read', 'Write'] }))
     const seen = readFileSync(out, 'utf8')
-    expect(seen).toContain('--setting-sources user --strict-mcp-config')
+    expect(seen).toContain('--setting-sources  --strict-mcp-config')
     expect(seen).toContain('--model m1')
     expect(seen).toContain('--max-budget-usd 2.5000 --tools Read,Write')
-    expect([...seen.matchAll(/^(\w+)=/gm)].map((match) => match[1]).filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name ?? '')).sort()).toEqual(['HOME', 'PATH', 'RALPH_RUN_MARKER'])
+    expect([...seen.matchAll(/^(\w+)=/gm)].map((match) => match[1]).filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name ?? '')).sort()).toEqual(['HOME', 'PATH', 'RALPH_EDITS', 'RALPH_RUN_MARKER'])
     expect(existsSync(/^HOME=(.*)$/m.exec(seen)?.[1] ?? '')).toBe(false)
   })
 })

@@ -1,84 +1,98 @@
+import { NO_USAGE } from '@factory/shared'
 import { describe, expect, test } from 'bun:test'
 import * as fc from 'fast-check'
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { CASES } from '../../fixtures/cases.ts'
 import type { Verdict } from './agent.ts'
 import { judge, type Ending } from './judge.ts'
-import { fold, START, usageOf, type StreamState } from './stream.ts'
+import { fold, START, usageOf } from './stream.ts'
+import { ended, endingOf, expectMeaning, FIXTURES, readRecording, readStream, recordingOf } from './testing.ts'
 
-const FIXTURES = join(import.meta.dir, '../../fixtures')
-const exited = (exitCode: number | null, signal: string | null = null): Ending => ({ by: 'itself', exitCode, signal, stderr: '' })
-
-function read(text: string): { state: StreamState; activities: ReturnType<typeof fold>['activities'] } {
-  const activities: ReturnType<typeof fold>['activities'] = []
-  let state = START
-  for (const line of text.split('\n')) {
-    const folded = fold(state, line)
-    state = folded.state
-    activities.push(...folded.activities)
-  }
-  return { state, activities }
-}
-
-/** Every recorded stream, how the CLI exited after it, and what it means. */
-const RECORDED: Record<string, { ending: Ending; kind: Verdict['kind'] }> = {
-  '2.1.197-background-agent-two-results': { ending: exited(0), kind: 'worked' },
-  '2.1.197-connection-refused': { ending: exited(1), kind: 'network' },
-  '2.1.197-hook-denies-write': { ending: exited(0), kind: 'worked' },
-  '2.1.197-json-schema-not-obeyed': { ending: exited(0), kind: 'worked' },
-  '2.1.197-mcp-tool': { ending: exited(0), kind: 'worked' },
-  '2.1.197-model-fallback': { ending: exited(0), kind: 'worked' },
-  '2.1.197-model-not-found': { ending: exited(1), kind: 'auth' },
-  '2.1.197-overloaded-529': { ending: exited(1), kind: 'overloaded' },
-  '2.1.197-prompt-too-long': { ending: exited(1), kind: 'failed' },
-  '2.1.197-sigint': { ending: exited(1), kind: 'failed' },
-  '2.1.197-sigterm': { ending: exited(143, 'SIGTERM'), kind: 'failed' },
-  '2.1.197-subagent-edit-with-hook': { ending: exited(0), kind: 'worked' },
-  '2.1.197-success-with-tool': { ending: exited(0), kind: 'worked' },
-  '2.1.197-usage-limit-rejected': { ending: exited(1), kind: 'usage_limit' },
-  '2.1.328-api-429': { ending: exited(1), kind: 'overloaded' },
-  '2.1.328-max-budget': { ending: exited(1), kind: 'failed' },
-  '2.1.328-max-turns': { ending: exited(1), kind: 'failed' },
-  '2.1.328-success-with-tool': { ending: exited(0), kind: 'worked' },
-  '2.1.328-unauthorized-401': { ending: exited(1), kind: 'auth' },
-  '2.1.328-usage-limit-rejected': { ending: exited(1), kind: 'usage_limit' },
-}
-
-test('every recorded stream is in the table', () => {
-  expect(readdirSync(FIXTURES).filter((name) => name.endsWith('.ndjson')).map((name) => name.replace('.ndjson', '')).sort()).toEqual(Object.keys(RECORDED).sort())
+describe.each(Object.entries(CASES))('the recorded stream of %s', (name, given) => {
+  test('means what the real CLI means', () => {
+    const { state, activities } = readRecording(recordingOf(name))
+    expectMeaning(given, { verdict: judge(state, endingOf(given)), usage: usageOf(state), text: state.text }, activities)
+    expect(state.unknown).toBe(0)
+    expect(state.repeats.looping !== null).toBe(given.endedBy === 'same_call')
+  })
 })
 
-describe.each(Object.entries(RECORDED))('%s', (name, { ending, kind }) => {
+/** Streams that others recorded, of an older version too: how the CLI exited after them, and what they mean. */
+const OTHERS: Record<string, { ending: Ending; kind: Verdict['kind'] }> = {
+  '2.1.197-background-agent-two-results': { ending: ended(0), kind: 'worked' },
+  '2.1.197-connection-refused': { ending: ended(1), kind: 'network' },
+  '2.1.197-hook-denies-write': { ending: ended(0), kind: 'worked' },
+  '2.1.197-json-schema-not-obeyed': { ending: ended(0), kind: 'worked' },
+  '2.1.197-mcp-tool': { ending: ended(0), kind: 'worked' },
+  '2.1.197-model-fallback': { ending: ended(0), kind: 'worked' },
+  '2.1.197-model-not-found': { ending: ended(1), kind: 'auth' },
+  '2.1.197-overloaded-529': { ending: ended(1), kind: 'overloaded' },
+  '2.1.197-prompt-too-long': { ending: ended(1), kind: 'failed' },
+  '2.1.197-sigint': { ending: ended(1), kind: 'failed' },
+  '2.1.197-sigterm': { ending: ended(143), kind: 'failed' },
+  '2.1.197-subagent-edit-with-hook': { ending: ended(0), kind: 'worked' },
+  '2.1.197-success-with-tool': { ending: ended(0), kind: 'worked' },
+  '2.1.197-usage-limit-rejected': { ending: ended(1), kind: 'usage_limit' },
+  '2.1.328-api-429': { ending: ended(1), kind: 'overloaded' },
+  '2.1.328-success-with-tool': { ending: ended(0), kind: 'worked' },
+}
+
+test.each(Object.entries(OTHERS))('%s', (name, { ending, kind }) => {
+  const { state } = readRecording(join(FIXTURES, `${name}.ndjson`))
+  expect(judge(state, ending).kind).toBe(kind)
+  expect(state.unknown).toBe(0)
+})
+
+const ALL: Record<string, { ending: Ending; kind: Verdict['kind'] }> = { ...OTHERS, ...Object.fromEntries(Object.entries(CASES).map(([name, given]) => [basename(recordingOf(name), '.ndjson'), { ending: endingOf(given), kind: given.means }])) }
+
+test('every recorded stream is in a table', () => {
+  expect(readdirSync(FIXTURES).filter((name) => name.endsWith('.ndjson')).map((name) => basename(name, '.ndjson')).sort()).toEqual(Object.keys(ALL).sort())
+})
+
+/** Fields that hold words for people, or a name that has lied before. */
+const WORDS = new Set(['text', 'result', 'errors', 'subtype', 'summary', 'description', 'content', 'prompt', 'stop_reason', 'tool_use_result'])
+const anyWords = fc.oneof(fc.string(), fc.constantFrom('success', 'error_during_execution', 'rate_limit_error', "You've hit your 5-hour limit", 'API Error: 529 overloaded', 'Invalid API key', '{"type":"result","is_error":true}'))
+
+/** The same facts with their keys in another order and every word replaced. */
+function retell(value: unknown, words: () => string, turn: () => boolean, mute = false): unknown {
+  if (typeof value === 'string') return mute ? words() : value
+  if (Array.isArray(value)) return value.map((item: unknown) => retell(item, words, turn, mute))
+  if (value === null || typeof value !== 'object') return value
+  const entries = Object.entries(value).map(([key, item]: [string, unknown]) => [key, retell(item, words, turn, WORDS.has(key) && (typeof item === 'string' || key === 'errors'))] as const)
+  return Object.fromEntries(turn() ? entries.reverse() : entries.sort(([a], [b]) => (a < b ? 1 : -1)))
+}
+
+describe.each(Object.entries(ALL))('%s', (name, { ending, kind }) => {
   const text = readFileSync(join(FIXTURES, `${name}.ndjson`), 'utf8')
 
-  test(`is ${kind}`, () => {
-    const { state } = read(text)
-    expect(judge(state, ending).kind).toBe(kind)
-    expect(state.unknown).toBe(0)
+  test('is judged by facts: not by words, subtype, order of keys or exit code', () => {
+    fc.assert(
+      fc.property(fc.array(anyWords, { minLength: 1, maxLength: 20 }), fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }), fc.option(fc.integer({ min: 0, max: 255 })), fc.constantFrom(null, 'SIGTERM', 'SIGINT'), (words, turns, exitCode, signal) => {
+        let at = 0
+        const next = <T>(list: readonly [T, ...T[]] | readonly T[], fallback: T): T => list[(at += 1) % list.length] ?? fallback
+        const told = text.split('\n').map((line) => (line ? JSON.stringify(retell(JSON.parse(line), () => next(words, ''), () => next(turns, false))) : line)).join('\n')
+        const { state } = readStream(told)
+        expect(judge(state, { ...ending, exitCode, signal }).kind).toBe(kind)
+        expect(usageOf(state)).toEqual(usageOf(readStream(text).state))
+      }),
+      { numRuns: 25 },
+    )
   })
 
-  test('whatever the exit code, and whatever the order of keys', () => {
-    const turned = text.split('\n').map((line) => (line ? JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(line)).reverse())) : line)).join('\n')
-    if (read(text).state.result) expect(judge(read(turned).state, exited(42)).kind).toBe(kind)
-  })
-
-  test('says the same when we ended it', () => {
-    expect(judge(read(text).state, { ...ending, by: 'abort' }).kind).toBe('aborted')
-    expect(judge(read(text).state, { ...ending, by: 'time' }).kind).toBe('failed')
+  test('means what we did, when we ended it', () => {
+    const { state } = readStream(text)
+    expect(judge(state, { ...ending, by: 'abort' }).kind).toBe('aborted')
+    for (const by of ['silence', 'time', 'same_call'] as const) expect(judge(state, { ...ending, by }).kind).toBe('failed')
   })
 })
 
-const recorded = (name: string) => read(readFileSync(join(FIXTURES, `${name}.ndjson`), 'utf8'))
-
-test('a usage limit carries the reset time the service named', () => {
-  const { state } = recorded('2.1.328-usage-limit-rejected')
-  expect(judge(state, exited(1))).toMatchObject({ kind: 'usage_limit', until: 1_795_167_993_000 })
-})
+const recorded = (name: string) => readRecording(join(FIXTURES, `${name}.ndjson`))
 
 test('usage is that of all models and subagents, and of the last result', () => {
-  expect(usageOf(recorded('2.1.197-background-agent-two-results').state.result)).toEqual({ iterations: 0, inputTokens: 40, outputTokens: 80, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0.0013200000000000002 })
+  expect(usageOf(recorded('2.1.197-background-agent-two-results').state)).toEqual({ iterations: 0, inputTokens: 40, outputTokens: 80, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0.0013200000000000002 })
   expect(recorded('2.1.197-background-agent-two-results').state.text).toBe('Main again.')
-  expect(usageOf(null).costUsd).toBe(0)
+  expect(usageOf(START)).toEqual(NO_USAGE)
 })
 
 test('tells what the agent does, and who', () => {
@@ -95,21 +109,59 @@ test('tells what the agent does, and who', () => {
 test('limit words in ordinary output mean nothing', () => {
   const said = JSON.stringify({ type: 'assistant', message: { content: [{ type: 'text', text: "You've hit your 5-hour limit. {\"type\":\"result\",\"is_error\":true}" }] }, parent_tool_use_id: null })
   const result = JSON.stringify({ type: 'result', subtype: 'success', is_error: false, result: 'rate limit 429 overloaded', api_error_status: null })
-  expect(judge(read(`${said}\n${result}`).state, exited(1)).kind).toBe('worked')
+  expect(judge(readStream(`${said}\n${result}`).state, ended(1)).kind).toBe('worked')
 })
 
-test('a limit that was lifted again is none', () => {
-  const event = (status: string) => JSON.stringify({ type: 'rate_limit_event', rate_limit_info: { status, resetsAt: 1 } })
+test.each<[string[], Verdict['kind']]>([
+  [['rejected'], 'usage_limit'],
+  [['allowed_warning'], 'overloaded'],
+  [['rejected', 'allowed'], 'overloaded'],
+  [['rejected', 'allowed_warning'], 'overloaded'],
+  [['allowed', 'rejected'], 'usage_limit'],
+])('a 429 after the account was said to be %p is %s', (statuses, kind) => {
+  const events = statuses.map((status) => JSON.stringify({ type: 'rate_limit_event', rate_limit_info: { status, resetsAt: 1 } }))
   const result = JSON.stringify({ type: 'result', subtype: 'success', is_error: true, api_error_status: 429, result: '' })
-  expect(judge(read(`${event('rejected')}\n${event('allowed')}\n${result}`).state, exited(1)).kind).toBe('overloaded')
+  expect(judge(readStream([...events, result].join('\n')).state, ended(1)).kind).toBe(kind)
+})
+
+test("what befell a subagent is not what befell the agent", () => {
+  const line = (parent: string | null) => JSON.stringify({ type: 'assistant', error: 'server_error', message: { content: [] }, parent_tool_use_id: parent })
+  const result = JSON.stringify({ type: 'result', subtype: 'error_max_turns', is_error: true, errors: ['too many turns'] })
+  expect(judge(readStream(`${line('toolu_1')}\n${result}`).state, ended(1)).kind).toBe('failed')
+  expect(judge(readStream(`${line(null)}\n${result}`).state, ended(1)).kind).toBe('network')
+})
+
+test.each<[string, number | null, Verdict['kind']]>([
+  ['account_on_hold', null, 'auth'],
+  ['oauth_org_not_allowed', null, 'auth'],
+  ['cloud_credential_error', null, 'auth'],
+  ['billing_error', 400, 'auth'],
+  ['model_not_found', null, 'auth'],
+  ['rate_limit', null, 'overloaded'],
+  ['overloaded', null, 'overloaded'],
+  ['unknown', null, 'network'],
+  ['server_error', 503, 'overloaded'],
+  ['invalid_request', 400, 'failed'],
+  ['max_output_tokens', null, 'failed'],
+  ['a word of a later version', null, 'failed'],
+])('an error the CLI calls %s, with status %p, is %s', (error, status, kind) => {
+  const line = JSON.stringify({ type: 'assistant', error, message: { content: [] }, parent_tool_use_id: null })
+  const result = JSON.stringify({ type: 'result', subtype: 'success', is_error: true, api_error_status: status, result: '' })
+  expect(judge(readStream(`${line}\n${result}`).state, ended(1)).kind).toBe(kind)
 })
 
 test('no line makes it throw', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json(), fc.record({ type: fc.constantFrom('assistant', 'user', 'result', 'system', 'rate_limit_event'), message: fc.jsonValue(), is_error: fc.jsonValue(), subtype: fc.jsonValue(), modelUsage: fc.jsonValue() }).map((value) => JSON.stringify(value))), (line) => {
       const { state } = fold(START, line)
-      judge(state, exited(0))
-      usageOf(state.result)
+      judge(state, ended(0))
+      usageOf(state)
     }),
   )
+})
+
+test('nor does one that is nested without end', () => {
+  const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+  const { state } = readStream(`{"type":"assistant","message":{"content":[{"type":"tool_use","id":"t","name":"Bash","input":${deep}}]}}\n{"type":"user","message":{"content":[{"type":"tool_result","tool_use_id":"t","content":${deep}}]}}`)
+  expect(state.lines).toBe(2)
 })

@@ -1,6 +1,7 @@
-import { NO_USAGE, type Usage } from '@factory/shared'
+import type { Usage } from '@factory/shared'
 import { z } from 'zod'
 import type { Activity } from './agent.ts'
+import { follow, NO_REPEATS, type Repeats } from './same-call.ts'
 
 const Content = z.union([
   z.looseObject({ type: z.literal('text'), text: z.string() }),
@@ -8,7 +9,8 @@ const Content = z.union([
   z.looseObject({ type: z.literal('tool_result'), tool_use_id: z.string(), is_error: z.boolean().nullish(), content: z.unknown() }),
   z.looseObject({ type: z.string() }).transform((block) => ({ type: 'other' as const, of: block.type })),
 ])
-const Message = z.looseObject({ content: z.union([z.string().transform(() => []), z.array(Content)]).catch([]) })
+const LineUsage = z.looseObject({ input_tokens: z.number().catch(0), output_tokens: z.number().catch(0), cache_read_input_tokens: z.number().catch(0), cache_creation_input_tokens: z.number().catch(0) })
+const Message = z.looseObject({ id: z.string().nullish().catch(null), usage: LineUsage.nullish().catch(null), content: z.union([z.string().transform(() => []), z.array(Content)]).catch([]) })
 
 const ModelUsage = z.record(
   z.string(),
@@ -46,19 +48,23 @@ const Line = z.union([
 export type StreamState = {
   /** The last `result` line: a background agent gives several, each with totals so far. */
   result: ResultLine | null
-  /** The error field of the last assistant line, such as `rate_limit` or `billing_error`. */
+  /** The error field of the main agent's last line, such as `rate_limit` or `billing_error`. */
   apiError: string | null
   /** Set while the last word about the account's window is that it is used up. Epoch seconds. */
   rejected: { resetsAt: number | null } | null
   /** Tools that were called and have not answered. */
   running: ReadonlySet<string>
+  /** Which calls were repeated, and how often. */
+  repeats: Repeats
+  /** What each message said of its own usage, by id: every line of a message repeats it. */
+  messages: ReadonlyMap<string, z.infer<typeof LineUsage>>
   text: string | null
   lines: number
   /** Lines that are not what this version of the CLI says. */
   unknown: number
 }
 
-export const START: StreamState = { result: null, apiError: null, rejected: null, running: new Set(), text: null, lines: 0, unknown: 0 }
+export const START: StreamState = { result: null, apiError: null, rejected: null, running: new Set(), repeats: NO_REPEATS, messages: new Map(), text: null, lines: 0, unknown: 0 }
 
 /** Folds one line of `--output-format stream-json`; never throws. */
 export function fold(state: StreamState, text: string): { state: StreamState; activities: Activity[] } {
@@ -79,21 +85,25 @@ export function fold(state: StreamState, text: string): { state: StreamState; ac
       const parent = data.parent_tool_use_id ?? null
       const running = new Set(state.running)
       const activities: Activity[] = []
-      let said = state.text
+      let { text: said, repeats } = state
       for (const block of data.message.content) {
         if (block.type === 'text' && data.type === 'assistant') {
           if (parent === null) said = block.text
           if (block.text.trim()) activities.push({ kind: 'text', summary: brief(block.text), tool: null, parent })
         } else if (block.type === 'tool_use') {
           running.add(block.id)
+          repeats = follow(repeats, { kind: 'call', id: block.id, name: block.name, input: block.input, parent })
           activities.push({ kind: 'tool', summary: brief(`${block.name} ${subject(block.input)}`.trim()), tool: block.name, parent })
         } else if (block.type === 'tool_result') {
           running.delete(block.tool_use_id)
+          repeats = follow(repeats, { kind: 'answer', id: block.tool_use_id, content: block.content, failed: block.is_error === true })
           if (block.is_error) activities.push({ kind: 'tool_result', summary: brief(`failed: ${flatten(block.content)}`), tool: null, parent })
         }
       }
-      const apiError = data.type === 'assistant' ? (data.error ?? null) : state.apiError
-      return { state: { ...next, running, text: said, apiError }, activities }
+      const apiError = data.type === 'assistant' && parent === null ? (data.error ?? null) : state.apiError
+      const { id, usage } = data.message
+      const messages = id && usage ? new Map(state.messages).set(id, usage) : state.messages
+      return { state: { ...next, running, repeats, messages, text: said, apiError }, activities }
     }
   }
 }
@@ -104,16 +114,24 @@ function system(line: SystemLine): Activity[] {
   const say = (kind: 'system' | 'retry', summary: string): Activity => ({ kind, summary, tool: null, parent: null })
   if (line.subtype === 'api_retry') return [say('retry', `the model's API answered ${line.error_status ?? 'nothing'}; retry ${line.attempt ?? ''}`.trimEnd())]
   if (line.subtype !== 'init') return []
-  const dead = (line.mcp_servers ?? []).filter((server) => server.status === 'failed').map((server) => server.name)
+  const servers = (what: string, ...statuses: string[]): Activity[] => {
+    const names = (line.mcp_servers ?? []).filter((server) => statuses.includes(server.status)).map((server) => server.name)
+    return names.length === 0 ? [] : [say('system', `MCP servers that ${what}: ${names.join(', ')}`)]
+  }
   const started = say('system', `claude ${line.claude_code_version ?? ''} with ${line.model ?? 'its default model'}`)
-  return dead.length === 0 ? [started] : [started, say('system', `MCP servers that do not answer: ${dead.join(', ')}`)]
+  return [started, ...servers('do not answer', 'failed', 'needs-auth'), ...servers('have not answered yet', 'pending')]
 }
 
-/** What the whole execution used. The per-line figures repeat and leave subagents out. */
-export function usageOf(result: ResultLine | null): Usage {
-  if (!result) return NO_USAGE
+/**
+ * What the whole execution used, subagents included: the totals by model of the last result. A CLI that
+ * was killed gives none (now and then not even after a SIGINT); then what its messages said is better
+ * than nothing: their input is right, their output too low, and their price unknown.
+ */
+export function usageOf({ result, messages }: Pick<StreamState, 'result' | 'messages'>): Usage {
+  const models = result
+    ? Object.values(result.modelUsage)
+    : [...messages.values()].map((usage) => ({ inputTokens: usage.input_tokens, outputTokens: usage.output_tokens, cacheReadInputTokens: usage.cache_read_input_tokens, cacheCreationInputTokens: usage.cache_creation_input_tokens, costUSD: 0 }))
   const whole = (value: number): number => Math.max(0, Math.round(value))
-  const models = Object.values(result.modelUsage)
   const sum = (pick: (usage: (typeof models)[number]) => number): number => models.reduce((total, usage) => total + pick(usage), 0)
   const perModel = sum((usage) => usage.costUSD)
   return {
@@ -122,7 +140,7 @@ export function usageOf(result: ResultLine | null): Usage {
     outputTokens: whole(sum((usage) => usage.outputTokens)),
     cacheReadTokens: whole(sum((usage) => usage.cacheReadInputTokens)),
     cacheWriteTokens: whole(sum((usage) => usage.cacheCreationInputTokens)),
-    costUsd: Math.max(0, perModel > 0 ? perModel : result.total_cost_usd),
+    costUsd: Math.max(0, perModel > 0 ? perModel : (result?.total_cost_usd ?? 0)),
   }
 }
 

@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
-import { claudeAgent } from '../agents/claude.ts'
-import { findClaude } from '../agents/find.ts'
+import { chooseAgent } from '../agents/choose.ts'
 import { readEnvironment, type RalphEnvironment } from '../config.ts'
 import { runDraft } from '../draft.ts'
 import { openWriter } from '../events/writer.ts'
 import { runLoop } from '../loop.ts'
+import { installManaged, managedSettings } from '../locks/managed.ts'
 import { Ended } from '../outcome.ts'
 import { excludeFiles, openPlace } from '../place.ts'
 import { readStatus, sayStatus } from '../status.ts'
@@ -45,6 +45,8 @@ export async function main(argv: readonly string[], io: Io): Promise<RalphExit> 
     }
     case 'spec lint':
       return lint(given.rest, given.flags.json, io)
+    case 'managed-settings':
+      return managed(given.flags, io)
   }
 }
 
@@ -90,6 +92,7 @@ async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
         checksAtEnd: flags['checks-at-end'],
         learnings: await optional('--learnings', flags.learnings, io),
         previous: await optional('--previous', flags.previous, io),
+        beforeEdit: flags['before-edit'],
       }
       return runLoop(options, run, place, world)
     },
@@ -158,11 +161,20 @@ async function lint(files: readonly string[], json: boolean, io: Io): Promise<Ra
   return problems.length === 0 ? RALPH_EXIT.verified : RALPH_EXIT.badSpec
 }
 
+/** Prints the managed settings, or installs them. */
+async function managed(flags: Flags<'managed-settings'>, io: Io): Promise<RalphExit> {
+  if (!flags.install) return say(io, managedSettings())
+  const problem = await installManaged({ force: flags.force })
+  if (problem === null) return RALPH_EXIT.verified
+  io.err(`ralph: ${problem}\n`)
+  return RALPH_EXIT.usage
+}
+
 function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal): World {
   const environment = environmentOf(io)
-  const found = findClaude({ flag: claude === null ? null : resolve(io.cwd, claude), env: environment.claudeBin, path: environment.path })
-  if ('problem' in found) throw new Ended(RALPH_EXIT.usage, found.problem)
-  return { agent: claudeAgent({ bin: found.bin, env: environment.agent }), emit, path: environment.path, commandEnv: environment.command, now: () => io.now().getTime(), sleep: pause, signal }
+  const agent = chooseAgent('claude', { bin: claude === null ? null : resolve(io.cwd, claude), environment, mcpConfig: null })
+  if ('problem' in agent) throw new Ended(RALPH_EXIT.usage, agent.problem)
+  return { agent, emit, path: environment.path, commandEnv: environment.command, callerEnv: io.env, now: () => io.now().getTime(), sleep: pause, signal }
 }
 
 function environmentOf(io: Io): RalphEnvironment {

@@ -8,7 +8,7 @@ import { Ended, interrupted, type Outcome } from '../outcome.ts'
 import { aiDir, filesIn, inTheWay } from '../place.ts'
 import { reconcile } from '../progress/boxes.ts'
 import { takeLock } from '../progress/lock.ts'
-import { loadState } from '../progress/state.ts'
+import { loadState, recordOutcome } from '../progress/state.ts'
 import type { Io } from './io.ts'
 import { UsageError } from './flags.ts'
 
@@ -53,11 +53,13 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const began = io.now().getTime()
   const heart = setInterval(() => writer.emit({ event: 'heartbeat', iteration, elapsedMs: io.now().getTime() - began }), io.heartbeatMs ?? HEARTBEAT_MS)
   let outcome: Outcome
+  let carried = false
   try {
     if (dir === null) throw new Ended(RALPH_EXIT.usage, `--dir ${job.dir} is not a directory`)
     if (strange !== null) throw new Ended(RALPH_EXIT.usage, strange)
     if (lock !== null && 'heldBy' in lock) throw new Ended(RALPH_EXIT.lockConflict, `another Ralph (process ${lock.heldBy.pid}, run ${lock.heldBy.run}) works in ${dir}`)
     outcome = await job.work({ run, emit: writer.emit, signal: io.signal })
+    carried = true
   } catch (error) {
     outcome = { until: null, headSha: null, usage: NO_USAGE, report: null, ...endingOf(error, io.signal) }
   } finally {
@@ -65,12 +67,13 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   }
   writer.emit({ event: 'run.finished', ...outcome })
   writer.close()
+  if (carried && job.resumes !== null && files !== null) await recordOutcome(files.state, run, outcome).catch((error: unknown) => io.err(`ralph: how the run ended could not be written down: ${String(error)}\n`))
   if (free) await lock.release()
   return outcome.exitCode
 }
 
-/** Ends after which the same run can go on: limits, pauses, interruptions. Not done, and not stuck. */
-const GOES_ON: readonly number[] = [RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
+/** Ends after which the same run can go on: all but done. Stuck, because the work so far must not become what it is measured against. */
+const GOES_ON: readonly number[] = [RALPH_EXIT.stuck, RALPH_EXIT.lockConflict, RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
 
 /** The run that was left here, when the spec is still the one it was for. */
 async function unfinished(file: string, spec: string): Promise<string | null> {

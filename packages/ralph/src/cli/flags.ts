@@ -40,6 +40,7 @@ const COMMANDS = {
       'max-iterations': { kind: 'number', value: 'N', fallback: 25, least: 1, most: 1000, help: 'iterations of the whole run' },
       'checks-at-end': { kind: 'switch', help: 'run the checks when all boxes are ticked, not after each iteration' },
       learnings: { kind: 'text', value: 'FILE', help: 'what was learned before, for the prompt' },
+      'before-edit': { kind: 'text', value: 'CMD', help: "asked for each file's lock, its path as $1: exit 0 ours, 1 not ours" },
       ...AGENT_FLAGS,
       ...CHECK_FLAGS,
       ...COMMON_FLAGS,
@@ -65,6 +66,10 @@ const COMMANDS = {
     },
   },
   status: { help: 'what is happening here', flags: { dir: COMMON_FLAGS.dir, json: { kind: 'switch', help: 'one JSON object' } } },
+  'managed-settings': {
+    help: 'settings that let every edit of Claude Code in an image ask first',
+    flags: { install: { kind: 'switch', help: 'write them where Claude Code looks, as root' }, force: { kind: 'switch', help: 'also over settings of somebody else' } },
+  },
   'spec lint': { help: 'say what is wrong with a spec', flags: { json: { kind: 'switch', help: 'one JSON object' } } },
 } as const satisfies Record<string, { help: string; flags: Record<string, Flag> }>
 
@@ -87,6 +92,8 @@ export function readCommand(argv: readonly string[]): Given {
     case 'verify':
       return { command: first, ...readFlags(first, argv.slice(1)) }
     case 'status':
+      return { command: first, ...readFlags(first, argv.slice(1)) }
+    case 'managed-settings':
       return { command: first, ...readFlags(first, argv.slice(1)) }
     case 'spec': {
       if (second !== 'lint') throw new UsageError(`ralph spec ${second ?? ''}: the command is "ralph spec lint FILE"`)

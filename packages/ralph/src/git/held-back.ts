@@ -53,6 +53,6 @@ const SHOWN = 20
 
 /** One sentence a path for people and for the agent; a long list is cut. */
 export function sayHeldBack(held: readonly HeldBack[]): string[] {
-  const lines = held.slice(0, SHOWN).map(({ path, why, detail }) => `${JSON.stringify(path)} is not in the commit: it ${WORDS[why](detail)}`)
+  const lines = held.slice(0, SHOWN).map(({ path, why, detail }) => `${JSON.stringify(path.slice(-200))} is not in the commit: it ${WORDS[why](detail)}`.slice(0, 500))
   return held.length > SHOWN ? [...lines, `${held.length - SHOWN} further paths are not in the commit`] : lines
 }

@@ -11,7 +11,6 @@ const Measured = z.object({ setup: CheckResult.nullable(), checks: z.array(Check
 export const RunState = z.object({
   v: z.literal(2),
   run: z.string(),
-  mode: z.enum(['run', 'draft']),
   startedAt: z.iso.datetime(),
   /** Time spent by the runs before this one. */
   elapsedMs: z.number().nonnegative(),
@@ -41,13 +40,11 @@ export const RunState = z.object({
   agentNotes: z.string().nullable(),
   /** What the last diagnosis said, while its task is open. */
   diagnosis: z.string().nullable(),
-  /** Paths whose lock was given to this run. */
-  granted: z.array(z.string()),
   learnings: z.array(NewLearning),
   /** The last task that was ticked: the one that a failed verification opens again. */
   lastTicked: z.string().nullable(),
   usage: Usage,
-  outcome: z.object({ exitCode: z.number().int(), reason: z.string() }).nullable(),
+  outcome: z.object({ exitCode: z.number().int(), reason: z.string(), until: z.iso.datetime().nullable() }).nullable(),
 })
 export type RunState = z.infer<typeof RunState>
 
@@ -66,6 +63,12 @@ export async function loadState(file: string): Promise<RunState | null> {
   } catch {
     return null
   }
+}
+
+/** Writes down how a run ended, once it was told. */
+export async function recordOutcome(file: string, run: string, outcome: NonNullable<RunState['outcome']>): Promise<void> {
+  const state = await loadState(file)
+  if (state?.run === run) await saveState(file, { ...state, outcome: { exitCode: outcome.exitCode, reason: outcome.reason, until: outcome.until } })
 }
 
 /** Either the old state or the new one is there, whenever the machine stops. */

@@ -35,6 +35,8 @@ export function toAnswer(fault: Fault, now: number, model: string): Answer | nul
       return answer(500, 'api_error', 'Internal server error')
     case 'unauthorized':
       return answer(401, 'authentication_error', 'invalid x-api-key')
+    case 'forbidden':
+      return answer(403, 'permission_error', 'Your API key does not have permission to use the specified resource.')
     case 'low_credit':
       return answer(400, 'invalid_request_error', 'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.')
     case 'model_not_found':

@@ -41,7 +41,7 @@ const Usage = z.strictObject({
   cache_write: z.int().min(0).default(0),
 })
 
-const FAULT_KINDS = ['usage_limit', 'rate_limit', 'overloaded', 'server_error', 'unauthorized', 'low_credit', 'model_not_found', 'prompt_too_long', 'disconnect'] as const
+const FAULT_KINDS = ['usage_limit', 'rate_limit', 'overloaded', 'server_error', 'unauthorized', 'forbidden', 'low_credit', 'model_not_found', 'prompt_too_long', 'disconnect'] as const
 
 const FaultObject = z.strictObject({
   kind: z.enum(FAULT_KINDS),
@@ -70,6 +70,8 @@ const Rule = z
     fault: Fault.optional(),
     stop_reason: z.enum(['end_turn', 'tool_use', 'max_tokens', 'stop_sequence', 'refusal', 'pause_turn']).optional(),
     usage: Usage.optional(),
+    /** Headers of the answer, such as what the service says about the account's window. */
+    headers: z.record(z.string().min(1), z.string()).default({}),
     /** Milliseconds before the first byte. */
     delay: milliseconds.default(0),
     /** Milliseconds between two events of the stream. */

@@ -51,6 +51,7 @@ test('a usage limit names its window and reset time', async () => {
 test.each([
   ['overloaded', 529],
   ['server_error', 500],
+  ['forbidden', 403],
   ['prompt_too_long', 400],
   ['{ kind: rate_limit, retry_after: 9 }', 429],
 ])('fault %s answers %d', async (fault, status) => {
@@ -59,6 +60,15 @@ test.each([
   expect(response.status).toBe(status)
   expect(response.headers.get('retry-after')).toBe(status === 429 ? '9' : null)
   expect(await response.json()).toMatchObject({ type: 'error', error: { message: expect.any(String) } })
+})
+
+test('an answer carries the headers of its rule', async () => {
+  const model = await start('rules: [{ reply: x, headers: { anthropic-ratelimit-unified-status: allowed_warning } }]')
+  for (const stream of [true, false]) {
+    const { headers } = await ask(model, { stream })
+    expect(headers.get('anthropic-ratelimit-unified-status')).toBe('allowed_warning')
+    expect(headers.get('content-type')).toContain(stream ? 'text/event-stream' : 'application/json')
+  }
 })
 
 test('a cut stream delivers its first events and then breaks', async () => {

@@ -33,7 +33,7 @@ export type Model = {
   stop(): Promise<void>
 }
 
-const FALLBACK: Pick<Rule, 'stop_reason' | 'usage' | 'delay' | 'pace' | 'cut'> = { delay: 0, pace: 0 }
+const FALLBACK: Pick<Rule, 'stop_reason' | 'usage' | 'headers' | 'delay' | 'pace' | 'cut'> = { headers: {}, delay: 0, pace: 0 }
 
 /** Serves the Messages API from scripts. @throws ScriptError */
 export async function startModel(options: ModelOptions): Promise<Model> {
@@ -70,7 +70,7 @@ export async function startModel(options: ModelOptions): Promise<Model> {
       return made ? Response.json(made.body, { status: made.status, headers: { 'request-id': `req_rehearsal_${serial}`, ...made.headers } }) : streamed([], rule, 0, request.signal)
     }
     const message = toMessage(chosen?.choice.blocks ?? [{ text: fallbackText(talk) }], rule, { model: talk.model, characters }, serial)
-    if (parsed.data.stream !== true && rule.cut === undefined) return Response.json(message, { headers: { 'request-id': `req_rehearsal_${serial}` } })
+    if (parsed.data.stream !== true && rule.cut === undefined) return Response.json(message, { headers: { ...rule.headers, 'request-id': `req_rehearsal_${serial}` } })
     return streamed(toEvents(message), rule, rule.cut, request.signal)
   }
 
@@ -104,7 +104,7 @@ function failure(status: number, type: string, message: string): Response {
   return Response.json({ type: 'error', error: { type, message } }, { status })
 }
 
-function streamed(events: readonly Event[], rule: Pick<Rule, 'pace'>, cut: number | undefined, signal: AbortSignal): Response {
+function streamed(events: readonly Event[], rule: Pick<Rule, 'pace' | 'headers'>, cut: number | undefined, signal: AbortSignal): Response {
   const encoder = new TextEncoder()
   let at = 0
   const body = new ReadableStream<Uint8Array>({
@@ -122,5 +122,5 @@ function streamed(events: readonly Event[], rule: Pick<Rule, 'pace'>, cut: numbe
       controller.enqueue(encoder.encode(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`))
     },
   })
-  return new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' } })
+  return new Response(body, { headers: { ...rule.headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' } })
 }

@@ -5,8 +5,8 @@ export type RalphTask =
   | { mode: 'draft' }
   | { mode: 'verify'; baseSha: string; headSha: string }
 
-/** Ralph's command line for a task. `setup` is one command that does the whole setup, or null. */
-export function ralphCommand(ralph: readonly string[], task: RalphTask, given: { runId: number; model: string; limits: Limits; setup: string | null; verify: readonly string[] }): string[] {
+/** Ralph's command line for a task. `setup` is one command that does the whole setup, or null; `beforeEdit` takes the lock of a file. */
+export function ralphCommand(ralph: readonly string[], task: RalphTask, given: { runId: number; model: string; limits: Limits; setup: string | null; verify: readonly string[]; beforeEdit: string }): string[] {
   const { limits } = given
   const run = ['--run', String(given.runId)]
   const model = ['--model', given.model]
@@ -21,7 +21,7 @@ export function ralphCommand(ralph: readonly string[], task: RalphTask, given: {
   switch (task.mode) {
     case 'run':
       return [
-        ...ralph, 'run', '--spec', 'SPEC.md', ...run, '--base', task.baseSha, ...model, ...bounds, ...checks,
+        ...ralph, 'run', '--spec', 'SPEC.md', ...run, '--base', task.baseSha, ...model, ...bounds, ...checks, `--before-edit=${given.beforeEdit}`,
         ...(task.learnings === null ? [] : ['--learnings', task.learnings]),
         ...(task.previous === null ? [] : ['--previous', task.previous]),
       ]

@@ -6,8 +6,11 @@ import { setUp } from './setup.ts'
 /** How to run the same cached setup in another checkout, such as Ralph's clean rooms: a shell command. */
 export function setupCommand(self: readonly string[], options: { cacheDir: string; cacheBytes: number; minutes: number; commands: readonly string[] }): string {
   const words = [...self, 'setup', '--cache-dir', options.cacheDir, '--cache-bytes', String(options.cacheBytes), '--minutes', String(options.minutes), ...options.commands.map((command) => `--command=${command}`)]
-  return words.map(quote).join(' ')
+  return shellWords(words)
 }
+
+/** Words as a shell reads them again. */
+export const shellWords = (words: readonly string[]): string => words.map(quote).join(' ')
 
 const quote = (word: string) => (/^[A-Za-z0-9_./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 

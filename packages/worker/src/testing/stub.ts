@@ -1,6 +1,6 @@
-import { Assignment, AuthorizeRequest, CompleteRequest, FailRequest, HeartbeatRequest, HTTP_STATUS, PauseRequest, RegisterRequest, StuckRequest, zodDetails, type EgressRefusals, type ErrorCode, type RunGrant } from '@factory/shared'
+import { Assignment, AuthorizeRequest, CompleteRequest, FailRequest, HeartbeatRequest, HTTP_STATUS, LockRequest, PauseRequest, RegisterRequest, StuckRequest, zodDetails, type EgressRefusals, type ErrorCode, type LockResponse, type RunGrant } from '@factory/shared'
 
-type Said = { heartbeats: HeartbeatRequest[]; endings: { call: string; body: CompleteRequest | FailRequest | StuckRequest | PauseRequest }[]; registers: number; refused: string[] }
+type Said = { heartbeats: HeartbeatRequest[]; endings: { call: string; body: CompleteRequest | FailRequest | StuckRequest | PauseRequest }[]; registers: number; refused: string[]; locked: string[] }
 
 export type Stub = {
   url: string
@@ -10,6 +10,8 @@ export type Stub = {
   /** The next calls (not register) get this error. */
   refuse: ErrorCode | null
   command: 'continue' | 'cancel'
+  /** Paths that another run holds. */
+  held: string[]
   /** What the gateway has refused to the run. */
   egressRefused: string[]
   /** Resolves at the first call for which this is true; looked at after each call. */
@@ -22,10 +24,10 @@ const isEnding = (name: string): name is keyof typeof BODIES => name in BODIES
 
 /** The worker protocol over real HTTP, every body read by the shared schemas, and git beside it as the gateway has it. */
 export function startStub(assignment: () => Assignment, token: string, git: (request: Request) => Promise<Response>): Stub {
-  const said: Said = { heartbeats: [], endings: [], registers: 0, refused: [] }
+  const said: Said = { heartbeats: [], endings: [], registers: 0, refused: [], locked: [] }
   const waiting = new Set<() => void>()
   const fail = (code: ErrorCode, message: string = code) => Response.json({ error: { code, message, details: [] } }, { status: HTTP_STATUS[code] })
-  const stub: Omit<Stub, 'url' | 'until' | 'stop'> = { said, away: false, refuse: null, command: 'continue', egressRefused: [] }
+  const stub: Omit<Stub, 'url' | 'until' | 'stop'> = { said, away: false, refuse: null, command: 'continue', held: [], egressRefused: [] }
 
   async function answer(request: Request, name: string): Promise<Response> {
     if (stub.away) return fail('unavailable')
@@ -47,6 +49,13 @@ export function startStub(assignment: () => Assignment, token: string, git: (req
       if (!body.success) return refuse(body.error)
       said.heartbeats.push(body.data)
       return Response.json({ leaseExpiresAt: new Date(Date.now() + 120_000).toISOString(), command: stub.command, reason: stub.command === 'cancel' ? 'the issue was closed' : null })
+    }
+    if (name === 'lock') {
+      const body = LockRequest.safeParse(given)
+      if (!body.success) return refuse(body.error)
+      const held = body.data.paths.filter((path) => stub.held.includes(path))
+      if (held.length === 0) said.locked.push(...body.data.paths)
+      return Response.json({ granted: held.length === 0, conflicts: held.map((path) => ({ path, runId: 5, itemId: 2, since: '2026-01-01T00:00:00.000Z', until: '2026-01-01T01:00:00.000Z' })) } satisfies LockResponse)
     }
     if (!isEnding(name)) return fail('not_found')
     const body = BODIES[name].safeParse(given)
