@@ -20,7 +20,7 @@ afterEach(async () => {
   await repo.remove()
 })
 
-const DRIVER = join(import.meta.dir, 'run-unprivileged.ts')
+const DRIVER = join(import.meta.dir, 'unprivileged.fixture.ts')
 const setpriv = Bun.which('setpriv')
 /** Root reads and writes everywhere; without these two it is a user like any other. */
 const AS_USER = process.getuid?.() === 0 ? [setpriv ?? 'setpriv', '--bounding-set=-dac_override,-dac_read_search', '--inh-caps=-dac_override,-dac_read_search'] : []
