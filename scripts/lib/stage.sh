@@ -27,7 +27,7 @@ stage_worker() {
     launcher "$package" >"$tools/bin/$package" && chmod 755 "$tools/bin/$package" || return 1
   done
   # A program of its own: it runs before every edit and must start fast.
-  bundle packages/ralph/src/locks/hook.ts "$tools/lib/before-edit.js" || return 1
+  bundle packages/ralph/src/locks/hook-main.ts "$tools/lib/before-edit.js" || return 1
   readable "$1"
 }
 

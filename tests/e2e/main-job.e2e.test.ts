@@ -58,6 +58,9 @@ function mainJob(make: () => Promise<Made>) {
       const tests = { base: item.evidence?.base[0]?.tests?.passed ?? 0, head: item.evidence?.head[0]?.tests?.passed ?? 0 }
       expect(tests.head).toBeGreaterThan(tests.base)
       expect(item.usage.iterations).toBeGreaterThanOrEqual(2)
+      const { events } = await factory.client.call('getWork', { params: { id: item.id } })
+      const locked = events.filter((event) => event.type === 'lock.acquired').map((event) => JSON.stringify(event.data)).join()
+      for (const file of files) expect(locked).toContain(JSON.stringify(file))
       expect(item.usage.costUsd).toBeGreaterThan(0)
 
       await waitFor(

@@ -85,7 +85,8 @@ function processRuntime(config: Config, log: Logger): WorkerRuntime {
     command: [process.execPath, main('worker')],
     gatewayUrl: config.GATEWAY_URL,
     claudeBin: config.CLAUDE_BIN,
-    ralphCommand: `${process.execPath} ${main('ralph')}`,
+    // Ralph starts in a checkout: its bunfig.toml, which can name code to run first, and its .env are not ours.
+    ralphCommand: `${process.execPath} --no-env-file --config=/dev/null ${main('ralph')}`,
     path: `${bunDirectory(config)}:${config.PATH}`,
   })
 }

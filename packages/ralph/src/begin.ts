@@ -1,7 +1,6 @@
 import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT } from '@factory/shared'
 import { rm } from 'node:fs/promises'
 import { oddity, readOwn } from './files.ts'
-import type { HeldBack } from './git/held-back.ts'
 import { refuseUnfinished } from './git/unfinished.ts'
 import { saveFound } from './git.ts'
 import { openLocks } from './locks/open.ts'
@@ -43,10 +42,10 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   return session
 }
 
-type Found = { branch: string | null; head: string; tree: string; heldBack: HeldBack[] }
+type Found = { branch: string | null; head: string; tree: string }
 
 /** The same run again: what it knew stands, and what was in work when it ended is told to the next iteration. */
-function goOn(left: RunState, options: RunOptions, spec: string, found: Found): RunState {
+export function goOn(left: RunState, options: RunOptions, spec: string, found: Found): RunState {
   const cut = left.current === null ? [] : [`The iteration before was cut off in the middle. What it left in the tree was saved as it was; it may be half done.`]
   return {
     ...left,
@@ -62,7 +61,8 @@ function goOn(left: RunState, options: RunOptions, spec: string, found: Found): 
   }
 }
 
-async function readSpec(place: Place, name: string): Promise<string> {
+/** @throws Ended when it cannot be read or worked off */
+export async function readSpec(place: Place, name: string): Promise<string> {
   const odd = await oddity(place.spec, 'file')
   if (odd !== null) throw new Ended(RALPH_EXIT.badSpec, `the spec ${name} is ${odd} and not a file; name the file itself with --spec`)
   const text = await readOwn(place.spec)
@@ -72,7 +72,8 @@ async function readSpec(place: Place, name: string): Promise<string> {
   return text
 }
 
-async function fresh(options: RunOptions, run: string, place: Place, world: World, spec: string, found: Found): Promise<RunState> {
+/** @throws Ended when there is nothing to verify with, or no such base */
+export async function fresh(options: RunOptions, run: string, place: Place, world: Pick<World, 'now'>, spec: string, found: Found): Promise<RunState> {
   // A spec's own commands are what was asked for; those of the caller guard what was there before.
   const given = options.verify.length + options.require.length > 0
   const required = given ? [...options.require] : parseSpec(spec).verify

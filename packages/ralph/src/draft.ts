@@ -65,9 +65,9 @@ async function write(options: DraftOptions, place: Place, world: World, head: st
     const left = options.maxMinutes * 60_000 - (world.now() - began)
     if (options.maxCostUsd - usage.costUsd < LEAST_COST_USD || left <= 0) break
     const started = world.now()
-    world.emit({ event: 'iteration.started', iteration, task: null, kind: 'draft', promptTokens: null })
     const prompt = draftPrompt({ request: options.request, specFile: place.specName, problems, previous: options.previous, guidance })
-    const done = await execute(world, { iteration, dir: place.dir, prompt, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS, beforeEdit: null })
+    world.emit({ event: 'iteration.started', iteration, task: null, kind: 'draft', promptTokens: prompt.tokens })
+    const done = await execute(world, { iteration, dir: place.dir, prompt: prompt.text, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS, beforeEdit: null })
     const used = { ...done.usage, iterations: done.end ? 0 : 1 }
     usage = addUsage(usage, used)
     await restore(place.git, before, head)
@@ -82,7 +82,7 @@ async function write(options: DraftOptions, place: Place, world: World, head: st
     }
     problems = text.trim() === '' ? [`${place.specName} was not written${done.result.verdict.kind === 'failed' ? `: ${done.result.verdict.reason}` : ''}`] : checkSpec(parseSpec(text)).map((problem) => problem.message)
     if (problems.length === 0) {
-      const advice = adviseSpec(parseSpec(text)).map((warning) => warning.message)
+      const advice = adviseSpec(parseSpec(text)).slice(0, 5).map((warning) => warning.message)
       return end({ exitCode: RALPH_EXIT.verified, reason: `the spec is written: ${parseSpec(text).tasks.length} tasks${advice.length > 0 ? `; ${advice.join('; ')}` : ''}` })
     }
     await keepRefused(place, text)

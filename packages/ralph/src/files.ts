@@ -2,20 +2,20 @@ import { constants } from 'node:fs'
 import { chmod, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-/** The agent can put what it likes where our files are; a text of ours is far below this, in bytes. */
+/** The agent can put what it likes where our files are; a text that people write is far below this, in bytes. */
 const MOST = 4 * 1024 * 1024
 
 /**
  * The text of one of Ralph's own files (SPEC.md, what lies in .ai); null when there is none, or when what
  * lies there is no ordinary file: reading a pipe would wait for ever, a link leads out of the checkout.
  */
-export async function readOwn(path: string): Promise<string | null> {
+export async function readOwn(path: string, most = MOST): Promise<string | null> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null)
   if (handle === null) return null
   try {
     const stat = await handle.stat()
     if (!stat.isFile()) return null
-    const buffer = Buffer.alloc(Math.min(stat.size, MOST))
+    const buffer = Buffer.alloc(Math.min(stat.size, most))
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0)
     return buffer.toString('utf8', 0, bytesRead)
   } catch {

@@ -7,7 +7,7 @@ import { reconcile } from './progress/boxes.ts'
 import type { IterationFact } from './progress/facts.ts'
 import type { Kept } from './locks/keep.ts'
 import { unasked } from './locks/unasked.ts'
-import { buildPrompt, diagnosisPrompt, RULES } from './prompt/prompt.ts'
+import { buildPrompt, diagnosisPrompt, RULES, type Prompt } from './prompt/prompt.ts'
 import { restore } from './restore.ts'
 import { elapsedMs, emit, outcome, save, setSpec, specOf, type Session } from './session.ts'
 import { tellHeldBack } from './tell-held-back.ts'
@@ -38,7 +38,8 @@ export async function iterate(session: Session, task: SpecTask, kind: IterationF
   return kind === 'diagnosis' ? keepDiagnosis(session, turn, done) : keepWork(session, turn, done)
 }
 
-function promptFor(session: Session, { task, kind }: Turn): { text: string; tokens: number } {
+/** The prompt of the next iteration at a task. */
+export function promptFor(session: Pick<Session, 'state' | 'options' | 'place' | 'guidance'>, { task, kind }: Pick<Turn, 'task' | 'kind'>): Prompt {
   const { state, options, place, guidance } = session
   const given = {
     spec: specOf(session),

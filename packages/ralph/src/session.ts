@@ -51,7 +51,7 @@ export type Session = {
   heldBack: Set<string>
 }
 
-export const specOf = (session: Session): Spec => parseSpec(session.state.spec)
+export const specOf = (session: Pick<Session, 'state'>): Spec => parseSpec(session.state.spec)
 export const elapsedMs = (session: Session): number => session.state.elapsedMs + session.world.now() - session.startedMs
 export const emit = (session: Session, body: RalphEventBody): void => session.world.emit(body)
 

@@ -1,5 +1,6 @@
 export { checkSpec, adviseSpec, MAX_TASKS, MAX_TASK_LENGTH, type SpecProblem, type SpecWarning } from './spec/check.ts'
 export { taskIds } from './spec/id.ts'
+export { locateSpec, type SpecPlaces } from './spec/places.ts'
 export { issueToSpec, visibleText, withoutComments } from './spec/issue.ts'
 export { parseSpec } from './spec/parse.ts'
 export { renderSpec } from './spec/render.ts'

@@ -12,7 +12,7 @@ import { fold, START, usageOf, type StreamState } from './stream.ts'
 
 export type ClaudeOptions = {
   bin: string
-  /** The whole environment, HOME and the marker left out. */
+  /** The whole environment; HOME, the CLI's temporary directory and the marker are put into it. */
   env: Record<string, string>
   /** MCP servers, as the JSON text of `--mcp-config`; none are loaded besides these. null: none at all. */
   mcpConfig?: string | null
@@ -46,7 +46,8 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
     const args = await prepare(home, task, options, guard)
     const child = Bun.spawn([options.bin, ...args], {
       cwd: task.dir,
-      env: { ...options.env, ...guard.env, HOME: home, [MARKER]: marker },
+      // Transcripts of subagents would stay in the machine's temporary directory, for the next one to read.
+      env: { ...options.env, ...guard.env, HOME: home, CLAUDE_CODE_TMPDIR: join(home, 'tmp'), [MARKER]: marker },
       // Closed at once: an open silent stdin costs three seconds.
       stdin: new TextEncoder().encode(withoutMentions(task.prompt)),
       stdout: 'pipe',
@@ -58,7 +59,7 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
     await sweep(marker)
     return { verdict: { kind: 'failed', reason: `claude could not be started: ${error instanceof Error ? error.message : String(error)}` }, usage: NO_USAGE, text: null, endedBy: null }
   } finally {
-    await guard?.close()
+    guard?.close()
     await rm(home, { recursive: true, force: true }).catch(() => undefined)
   }
 }
@@ -66,6 +67,7 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
 /** Writes the files the flags name and returns the flags. */
 async function prepare(home: string, task: AgentTask, options: ClaudeOptions, guard: Guard): Promise<string[]> {
   const file = (name: string): string => join(home, 'ralph', name)
+  await mkdir(join(home, 'tmp'))
   await Promise.all([writeFile(file('mcp.json'), options.mcpConfig ?? NO_SERVERS), writeFile(file('settings.json'), JSON.stringify(guard.settings)), writeFile(file('rules.md'), task.rules)])
   return [
     '-p',

@@ -133,7 +133,7 @@ describe('claude as a program', () => {
     expect(seen).toContain('--setting-sources  --strict-mcp-config')
     expect(seen).toContain('--model m1')
     expect(seen).toContain('--max-budget-usd 2.5000 --tools Read,Write')
-    expect([...seen.matchAll(/^(\w+)=/gm)].map((match) => match[1]).filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name ?? '')).sort()).toEqual(['HOME', 'PATH', 'RALPH_EDITS', 'RALPH_RUN_MARKER'])
+    expect([...seen.matchAll(/^(\w+)=/gm)].map((match) => match[1]).filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name ?? '')).sort()).toEqual(['CLAUDE_CODE_TMPDIR', 'HOME', 'PATH', 'RALPH_EDITS', 'RALPH_RUN_MARKER'])
     expect(existsSync(/^HOME=(.*)$/m.exec(seen)?.[1] ?? '')).toBe(false)
   })
 })

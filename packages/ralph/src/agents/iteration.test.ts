@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { defineScript, startModel, type Model } from '@factory/rehearsal'
 import { describeWith, need } from '@factory/rehearsal/testing'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { CALL, FAKE, MODEL, type Rules } from '../../fixtures/cases.ts'
@@ -50,6 +51,14 @@ describeWith(['claude'], 'one iteration of the real CLI', () => {
     const { requests } = await ask([{ reply: 'Done.' }], { prompt: 'Go on' })
     expect(requests[0]?.messages.filter((message) => message.role === 'assistant')).toHaveLength(0)
     expect(requests[0]?.text).not.toContain('plum')
+  })
+
+  test('leaves no transcript of a subagent behind for the next one', async () => {
+    const { requests } = await ask([{ match: { prompt: 'Do the work', turn: 0 }, reply: [{ tool: 'Agent', input: { description: 'look', prompt: 'Be the helper', subagent_type: 'general-purpose' } }] }, { reply: 'Done.' }])
+    expect(requests.map((request) => request.prompt)).toContain('Be the helper')
+    const slug = repo.dir.replaceAll(/[^A-Za-z0-9]/g, '-')
+    const left = readdirSync(tmpdir()).filter((name) => /^claude-\d+$/.test(name)).flatMap((name) => readdirSync(join(tmpdir(), name)))
+    expect(left).not.toContain(slug)
   })
 
   test('has no tool that reaches outside, and may not ask git to move what Ralph keeps', async () => {

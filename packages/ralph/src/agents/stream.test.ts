@@ -80,6 +80,22 @@ describe.each(Object.entries(ALL))('%s', (name, { ending, kind }) => {
     )
   })
 
+  test('is not changed by lines after the result', () => {
+    const { state } = readStream(text)
+    const late = fc.oneof(
+      fc.string().filter((line) => !line.includes('{')),
+      fc.record({ type: fc.constantFrom('system', 'user', 'tool_progress', 'keep_alive'), subtype: fc.string(), message: fc.record({ content: fc.constant([{ type: 'text', text: 'rate limit' }]) }) }).map((line) => JSON.stringify(line)),
+    )
+    fc.assert(
+      fc.property(fc.array(late, { maxLength: 5 }), (lines) => {
+        const after = readStream([text.trimEnd(), ...lines].join('\n')).state
+        expect(judge(after, ending)).toEqual(judge(state, ending))
+        expect(usageOf(after)).toEqual(usageOf(state))
+      }),
+      { numRuns: 10 },
+    )
+  })
+
   test('means what we did, when we ended it', () => {
     const { state } = readStream(text)
     expect(judge(state, { ...ending, by: 'abort' }).kind).toBe('aborted')

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { draftRalph, makeRepo, PATH, toRan, type Repo } from '../testing.ts'
 import { scriptedAgent } from '../agents/scripted.ts'
@@ -50,11 +50,21 @@ describe('a command line', () => {
   })
 
   test('spec lint', async () => {
-    repo = await makeRepo({ 'good.md': '# T\n\n- [ ] something to do\n', 'bad.md': '# T\n' })
-    expect(await ralph('spec', 'lint', 'good.md')).toMatchObject({ exitCode: 0, out: [expect.stringContaining('warning no_verify'), expect.stringContaining('1 tasks')] })
-    expect(await ralph('spec', 'lint', 'bad.md')).toMatchObject({ exitCode: 14, out: [expect.stringContaining('error no_tasks'), expect.anything(), expect.anything()] })
+    repo = await makeRepo({ 'good.md': '# T\n\n- [ ] something to do\n', 'bad.md': '# T\n\n```\n- [ ] hidden\n```\n' })
+    expect(await ralph('spec', 'lint', 'good.md')).toMatchObject({ exitCode: 0, out: [expect.stringMatching(/^good\.md:3: warning no_verify: .*\n {4}fix: add "## Verify"/), expect.stringContaining('1 tasks')] })
+    expect(await ralph('spec', 'lint', 'bad.md')).toMatchObject({ exitCode: 14, out: [expect.stringMatching(/^bad\.md:4: error no_tasks: .*\n {4}fix: .*take the fence away/), expect.stringContaining('no_verify'), expect.stringContaining('cannot be run')] })
     expect((await ralph('spec', 'lint', 'none.md')).exitCode).toBe(64)
-    expect(JSON.parse((await ralph('spec', 'lint', 'bad.md', '--json')).out.join(''))).toMatchObject({ tasks: 0, problems: [{ code: 'no_tasks' }] })
+    expect(JSON.parse((await ralph('spec', 'lint', 'bad.md', '--json')).out.join(''))).toMatchObject({ tasks: 0, problems: [{ code: 'no_tasks', line: 4, fix: expect.stringContaining('fence') }] })
+  })
+
+  test('--mcp-config reaches the agent, and no other server does', async () => {
+    const servers = JSON.stringify({ mcpServers: { mine: { command: 'true' } } })
+    repo = await makeRepo({ '.mcp.json': '{"mcpServers":{"theirs":{"command":"true"}}}', 'fake': '#!/bin/sh\nwhile [ "$1" != --mcp-config ]; do shift; done\ncat "$2" > seen.json\n' })
+    await repo.write({ 'SPEC.md': '- [ ] something to do', 'mcp.json': servers })
+    repo.git('update-index', '--chmod=+x', 'fake')
+    chmodSync(join(repo.dir, 'fake'), 0o755)
+    await ralph('run', '--claude', 'fake', '--mcp-config', 'mcp.json', '--max-iterations', '1', '--verify', 'true')
+    expect(readFileSync(join(repo.dir, 'seen.json'), 'utf8')).toBe(servers)
   })
 
   test('status where nothing was', async () => {

@@ -1,10 +1,8 @@
-import { adviseSpec, checkSpec, ConfigError, NO_USAGE, parseSpec, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
-import { readFile } from 'node:fs/promises'
+import { NO_USAGE, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
 import { chooseAgent } from '../agents/choose.ts'
-import { readEnvironment, type RalphEnvironment } from '../config.ts'
 import { runDraft } from '../draft.ts'
 import { openWriter } from '../events/writer.ts'
 import { runLoop } from '../loop.ts'
@@ -14,11 +12,14 @@ import { excludeFiles, openPlace } from '../place.ts'
 import { readStatus, sayStatus } from '../status.ts'
 import { runVerify } from '../verify-run.ts'
 import type { World } from '../world.ts'
+import { dryRunCommand } from './dry-run.ts'
 import { executeCommand } from './execute-command.ts'
-import { helpText, readCommand, UsageError, type Flags, type Given } from './flags.ts'
+import { readCommand, UsageError, type Flags, type Given } from './flags.ts'
+import { helpText } from './help.ts'
 import type { Io } from './io.ts'
+import { lint } from './lint.ts'
+import { environmentOf, mcpConfig, MINUTE, readGiven, runOptions } from './options.ts'
 
-const MINUTE = 60_000
 const VERSION: string = z.object({ version: z.string() }).parse(manifest).version
 
 /** Runs one command line and returns its exit code. */
@@ -40,8 +41,9 @@ export async function main(argv: readonly string[], io: Io): Promise<RalphExit> 
     case 'verify':
       return verify(given.flags, io)
     case 'status': {
-      const status = await readStatus(resolve(io.cwd, given.flags.dir ?? '.'))
-      return say(io, given.flags.json ? `${JSON.stringify(status)}\n` : sayStatus(status))
+      const now = io.now().getTime()
+      const status = await readStatus(resolve(io.cwd, given.flags.dir ?? '.'), now)
+      return say(io, given.flags.json ? `${JSON.stringify(status)}\n` : sayStatus(status, now))
     }
     case 'spec lint':
       return lint(given.rest, given.flags.json, io)
@@ -53,7 +55,7 @@ export async function main(argv: readonly string[], io: Io): Promise<RalphExit> 
 /** Readers of events get their one `run.finished` also for a command line that cannot be understood. */
 function misused(command: string | undefined, message: string, io: Io): RalphExit {
   io.err(`ralph: ${message}\nTry "ralph --help".\n`)
-  if (command === 'run' || command === 'draft' || command === 'verify') {
+  if (io.eventsOut !== false && (command === 'run' || command === 'draft' || command === 'verify')) {
     const writer = openWriter({ run: 'none', file: null, now: io.now, out: io.out })
     writer.emit({ event: 'run.finished', exitCode: RALPH_EXIT.usage, reason: message, until: null, headSha: null, usage: NO_USAGE, report: null })
   }
@@ -69,32 +71,16 @@ const jobOf = (flags: { dir: string | null; run: string | null; quiet: boolean; 
 
 async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
   const job = jobOf(flags, io)
+  if (flags['dry-run']) return dryRunCommand(flags, io)
+  if (flags.json) return misused('run', '--json goes with --dry-run; events are JSON already', io)
   const specFile = resolve(job.dir, flags.spec ?? 'SPEC.md')
   return executeCommand(io, {
     ...job,
     resumes: specFile,
     async work({ run, emit, signal }) {
-      const world = worldOf(flags.claude, io, emit, signal)
+      const world = worldOf(flags.claude, io, emit, signal, await mcpConfig(flags['mcp-config'], io))
       const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path, home: environmentOf(io).home })
-      const options = {
-        dir: job.dir,
-        spec: flags.spec ?? 'SPEC.md',
-        run: flags.run,
-        base: flags.base,
-        model: flags.model,
-        bounds: { maxIterations: flags['max-iterations'], maxCostUsd: flags['max-cost-usd'], maxMinutes: flags['max-minutes'] },
-        iterationMs: flags['iteration-minutes'] * MINUTE,
-        setup: flags.setup,
-        verify: flags.verify,
-        require: [],
-        verifyMs: flags['verify-minutes'] * MINUTE,
-        allowUnchecked: flags['no-verify-ok'],
-        checksAtEnd: flags['checks-at-end'],
-        learnings: await optional('--learnings', flags.learnings, io),
-        previous: await optional('--previous', flags.previous, io),
-        beforeEdit: flags['before-edit'],
-      }
-      return runLoop(options, run, place, world)
+      return runLoop(await runOptions(flags, io), run, place, world)
     },
   })
 }
@@ -106,7 +92,7 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
     resumes: null,
     async work({ emit, signal }) {
       if (flags.request === null) throw new UsageError('--request FILE is missing: the file with what is asked for')
-      const request = await optional('--request', flags.request, io)
+      const request = await readGiven('--request', flags.request, io)
       const world = worldOf(flags.claude, io, emit, signal)
       const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path, home: environmentOf(io).home })
       return runDraft(
@@ -117,7 +103,7 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
           maxCostUsd: flags['max-cost-usd'],
           maxMinutes: flags['max-minutes'],
           iterationMs: flags['iteration-minutes'] * MINUTE,
-          previous: await optional('--previous', flags.previous, io),
+          previous: await readGiven('--previous', flags.previous, io),
         },
         place,
         world,
@@ -142,25 +128,6 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
   })
 }
 
-async function lint(files: readonly string[], json: boolean, io: Io): Promise<RalphExit> {
-  const [file] = files
-  const text = file === undefined ? null : await readFile(resolve(io.cwd, file), 'utf8').catch(() => null)
-  if (text === null || files.length !== 1) {
-    io.err(files.length === 1 ? `ralph: ${file} cannot be read\n` : 'ralph: name one file: ralph spec lint SPEC.md\n')
-    return RALPH_EXIT.usage
-  }
-  const spec = parseSpec(text)
-  const problems = checkSpec(spec)
-  const warnings = adviseSpec(spec)
-  if (json) io.out(`${JSON.stringify({ tasks: spec.tasks.length, verify: spec.verify, problems, warnings })}\n`)
-  else {
-    for (const problem of problems) io.out(`error ${problem.code}: ${problem.message}\n`)
-    for (const warning of warnings) io.out(`warning ${warning.code}: ${warning.message}\n`)
-    io.out(`${spec.tasks.length} tasks, ${spec.acceptance.length} acceptance criteria, ${spec.verify.length} verify commands: ${problems.length === 0 ? 'fine' : 'cannot be run'}\n`)
-  }
-  return problems.length === 0 ? RALPH_EXIT.verified : RALPH_EXIT.badSpec
-}
-
 /** Prints the managed settings, or installs them. */
 async function managed(flags: Flags<'managed-settings'>, io: Io): Promise<RalphExit> {
   if (!flags.install) return say(io, managedSettings())
@@ -170,25 +137,9 @@ async function managed(flags: Flags<'managed-settings'>, io: Io): Promise<RalphE
   return RALPH_EXIT.usage
 }
 
-function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal): World {
+function worldOf(claude: string | null, io: Io, emit: World['emit'], signal: AbortSignal, mcpConfig: string | null = null): World {
   const environment = environmentOf(io)
-  const agent = chooseAgent('claude', { bin: claude === null ? null : resolve(io.cwd, claude), environment, mcpConfig: null })
+  const agent = chooseAgent('claude', { bin: claude === null ? null : resolve(io.cwd, claude), environment, mcpConfig })
   if ('problem' in agent) throw new Ended(RALPH_EXIT.usage, agent.problem)
   return { agent, emit, path: environment.path, commandEnv: environment.command, callerEnv: io.env, now: () => io.now().getTime(), sleep: pause, signal }
-}
-
-function environmentOf(io: Io): RalphEnvironment {
-  try {
-    return readEnvironment(io.env)
-  } catch (error) {
-    if (error instanceof ConfigError) throw new Ended(RALPH_EXIT.usage, error.message)
-    throw error
-  }
-}
-
-async function optional(flag: string, file: string | null, io: Io): Promise<string | null> {
-  if (file === null) return null
-  return readFile(resolve(io.cwd, file), 'utf8').catch((error: unknown) => {
-    throw new UsageError(`${flag} ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  })
 }

@@ -6,7 +6,7 @@ export class UsageError extends Error {
 }
 
 type Kind = 'text' | 'list' | 'number' | 'switch'
-type Flag = { kind: Kind; help: string; fallback?: number; value?: string; least?: number; most?: number }
+export type Flag = { kind: Kind; help: string; fallback?: number; value?: string; least?: number; most?: number }
 
 const AGENT_FLAGS = {
   model: { kind: 'text', value: 'M', help: "the model; without it the agent's default" },
@@ -31,7 +31,8 @@ const CHECK_FLAGS = {
   'no-verify-ok': { kind: 'switch', help: 'without any check the diff alone counts' },
 } as const satisfies Record<string, Flag>
 
-const COMMANDS = {
+/** Every command with its flags: parsed, printed and documented from here. */
+export const COMMANDS = {
   run: {
     help: 'work off a spec until it is verified',
     flags: {
@@ -41,6 +42,9 @@ const COMMANDS = {
       'checks-at-end': { kind: 'switch', help: 'run the checks when all boxes are ticked, not after each iteration' },
       learnings: { kind: 'text', value: 'FILE', help: 'what was learned before, for the prompt' },
       'before-edit': { kind: 'text', value: 'CMD', help: "asked for each file's lock, its path as $1: exit 0 ours, 1 not ours" },
+      'mcp-config': { kind: 'text', value: 'FILE', help: 'MCP servers the agent may use, as JSON; the repository\'s own are never started' },
+      'dry-run': { kind: 'switch', help: 'print the plan and the next prompt; run nothing, write nothing' },
+      json: { kind: 'switch', help: 'with --dry-run: one JSON object' },
       ...AGENT_FLAGS,
       ...CHECK_FLAGS,
       ...COMMON_FLAGS,
@@ -100,7 +104,7 @@ export function readCommand(argv: readonly string[]): Given {
       return { command: 'spec lint', ...readFlags('spec lint', argv.slice(2)) }
     }
     default:
-      throw new UsageError(first === undefined ? 'say what to do: run, draft, verify, status or spec lint' : `unknown command ${JSON.stringify(first)}: run, draft, verify, status or spec lint`)
+      throw new UsageError(first === undefined ? 'say what to do: run, draft, verify, status, spec lint or managed-settings' : `unknown command ${JSON.stringify(first)}: run, draft, verify, status, spec lint or managed-settings`)
   }
 }
 
@@ -140,18 +144,4 @@ function valueOf(name: string, spec: Flag, given: unknown): Value {
       return value
     }
   }
-}
-
-/** What `--help` says. */
-export function helpText(): string {
-  const lines = ['Ralph works off a checklist with Claude Code until it is verified.', '', 'Usage: ralph <command> [flags]']
-  for (const [name, { help, flags }] of Object.entries(COMMANDS)) {
-    lines.push('', `ralph ${name}${name === 'spec lint' ? ' FILE' : ''}   ${help}`)
-    for (const [flag, spec] of Object.entries<Flag>(flags)) {
-      const left = `  --${flag}${spec.value ? ` ${spec.value}` : ''}`
-      lines.push(`${left.padEnd(28)}${spec.help}${spec.fallback === undefined ? '' : ` (default: ${spec.fallback})`}`)
-    }
-  }
-  lines.push('', 'run, draft and verify write one JSON event a line to standard output, and readable text to standard error.', 'Exit codes: 0 done, 10 stuck or not verified, 11 limit, 12 paused, 13 credential or billing, 14 bad spec,', '15 base cannot be verified, 16 another Ralph runs here, 20 internal, 64 usage, 130/143 interrupted.')
-  return `${lines.join('\n')}\n`
 }

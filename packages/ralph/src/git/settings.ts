@@ -28,7 +28,8 @@ const ALWAYS: readonly Setting[] = [
   ['diff.relative', 'false'],
   ['diff.interHunkContext', '0'],
   ['diff.submodule', 'short'],
-  ['diff.ignoreSubmodules', 'none'],
+  // Not its commit, its files: to compare those git starts itself in there, without our settings.
+  ['diff.ignoreSubmodules', 'dirty'],
   ['submodule.recurse', 'false'],
   // A checkout that belongs to another user is worked on, not refused: we were pointed at it.
   ['safe.directory', '*'],

@@ -69,7 +69,7 @@ describe('what the command says', () => {
   })
 
   test('a root that is gone cannot be asked in', async () => {
-    expect(await setUp('exit 0', { root: '/nonexistent' }).ask('a.ts')).toMatchObject({ kind: 'unknown' })
+    expect(await setUp('exit 0', { root: '/dev/null/gone' }).ask('a.ts')).toMatchObject({ kind: 'unknown' })
   })
 })
 

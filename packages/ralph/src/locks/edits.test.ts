@@ -51,10 +51,10 @@ const run = (beforeEdit: BeforeEdit | null): Promise<AgentResult> =>
   })
 
 /** The locks of a run whose caller has this command. */
-async function locks(command: string) {
+async function locks(command: string, limitMs = 10_000) {
   const events: RalphEventBody[] = []
   const place = await openPlace({ dir: repo.dir, spec: 'SPEC.md', path: PATH })
-  const opened = openLocks({ command, place, env: { PATH, CALLERS_SECRET: 'x' }, emit: (event) => void events.push(event), sleep: async () => undefined, signal: new AbortController().signal })
+  const opened = openLocks({ command, place, env: { PATH, CALLERS_SECRET: 'x' }, emit: (event) => void events.push(event), sleep: async () => undefined, signal: new AbortController().signal, limitMs })
   return { ...opened, denied: () => events.flatMap((event) => (event.event === 'lock.denied' ? [event] : [])) }
 }
 const read = (path: string) => (existsSync(join(repo.dir, path)) ? readFileSync(join(repo.dir, path), 'utf8') : null)
@@ -102,13 +102,14 @@ describeWith(['claude'], 'before an edit, with the real CLI', () => {
   })
 
   test.each([
-    ['crashes', 'kill -SEGV $$', 'was killed'],
-    ['is not there', '/no/such/program "$1"', 'exit code 127'],
-    ['says a megabyte', 'yes "run 7" | head -c 1000000; exit 1', String.raw`run 7\nrun 7`],
-  ])('a command that %s lets nothing through', async (_name, command, why) => {
+    ['crashes', 'kill -SEGV $$', 'was killed', 10_000],
+    ['hangs', 'sleep 300', 'no answer within 1 s', 1000],
+    ['is not there', '/no/such/program "$1"', 'exit code 127', 10_000],
+    ['says a megabyte', 'yes "run 7" | head -c 1000000; exit 1', String.raw`run 7\nrun 7`, 10_000],
+  ])('a command that %s lets nothing through', async (_name, command, why, limitMs) => {
     await checkout({ 'a.txt': 'a\n' })
     await script([[write('new.txt')]])
-    const mine = await locks(command)
+    const mine = await locks(command, limitMs)
     expect((await run(mine.beforeEdit)).verdict).toEqual({ kind: 'worked' })
     expect(read('new.txt')).toBeNull()
     expect(told()).toContain(why)
@@ -150,12 +151,12 @@ describeWith(['claude'], 'before an edit, with the real CLI', () => {
     for (const silent of [true, false]) {
       await script([[write('new.txt')]])
       const guard = await openGuard(home, () => new Promise(() => undefined), '/nonexistent')
-      if (!silent) await guard.close()
+      if (!silent) guard.close()
       const settings = JSON.stringify(guard.settings).replace(/"timeout":\d+/, '"timeout":1')
       const done = await runClaude({ bin: need('claude'), modelUrl: model.url, cwd: repo.dir, prompt: 'Go', args: ['--setting-sources', '', '--settings', settings], env: guard.env })
       expect(done.result?.is_error).toBe(false)
       expect(read('new.txt')).toBeNull()
-      await guard.close()
+      guard.close()
     }
   })
 
@@ -210,7 +211,7 @@ function hooksOf(ancestor: number): number[] {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
       parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]))
       const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0')
-      if (words.some((word) => word.endsWith('/hook.ts')) && words[0]?.endsWith('sh') === false) found.push(Number(name))
+      if (words.some((word) => word.endsWith('/hook-main.ts')) && words[0]?.endsWith('sh') === false) found.push(Number(name))
     } catch {
       // It ended while we looked.
     }

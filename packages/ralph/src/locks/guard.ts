@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BeforeEdit } from '../agents/agent.ts'
 import { listen } from './listen.ts'
@@ -11,11 +10,8 @@ export type Guard = {
   /** For --settings. */
   settings: object
   env: Record<string, string>
-  close(): Promise<void>
+  close(): void
 }
-
-/** The longest path a unix socket can have, its end mark included. */
-const LONGEST_SOCKET_PATH = 107
 
 /**
  * Opens the way from the hook to `beforeEdit` in a folder that only we can enter. Without a question to
@@ -23,25 +19,14 @@ const LONGEST_SOCKET_PATH = 107
  * @throws when the agent could edit without asking: no socket, no program, or settings of the machine that forbid our hook
  */
 export async function openGuard(folder: string, beforeEdit: BeforeEdit | null, managedFile = MANAGED_FILE): Promise<Guard> {
-  if (beforeEdit === null) return { settings: {}, env: { [EDITS]: 'free' }, close: async () => undefined }
+  if (beforeEdit === null) return { settings: {}, env: { [EDITS]: 'free' }, close: () => undefined }
   const settings = hookSettings()
   await refuseForbidden(managedFile)
-  const near = join(folder, 'edits.sock')
-  const own = Buffer.byteLength(near) > LONGEST_SOCKET_PATH ? await mkdtemp(join(shortest(), 'ralph-')) : null
-  const socket = own === null ? near : join(own, 'edits.sock')
+  // Bun takes a path of any length on both sides, also where the kernel does not.
+  const socket = join(folder, 'edits.sock')
   const server = await listen(socket, beforeEdit)
-  return {
-    settings,
-    env: { [EDITS]: 'ask', [SOCKET]: socket },
-    async close() {
-      server.close()
-      if (own !== null) await rm(own, { recursive: true, force: true })
-    },
-  }
+  return { settings, env: { [EDITS]: 'ask', [SOCKET]: socket }, close: () => server.close() }
 }
-
-/** A TMPDIR deep in the tree is too long for a socket. */
-const shortest = (): string => (tmpdir().length <= 60 ? tmpdir() : '/tmp')
 
 /** Managed settings that allow managed hooks only would drop ours without a word. */
 async function refuseForbidden(file: string): Promise<void> {

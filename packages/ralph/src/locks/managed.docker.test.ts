@@ -109,6 +109,15 @@ describeWith(['docker', 'worker-image'], 'managed settings in the worker\'s imag
     expect(wrote()).toEqual([])
   })
 
+  test('let the hook ask the Ralph of a run with locks', async () => {
+    await setUp(hostile(''))
+    await repo.write({ 'SPEC.md': SPEC })
+    const done = await inImage(['/bin/sh', '-c', `cd /workspace && exec /opt/factory/bin/ralph run --run r1 --model claude-sonnet-4-5 --max-iterations 2 --before-edit 'case "$1" in their*) echo run 7; exit 1;; esac'`])
+    expect(done.exitCode).toBe(0)
+    expect(done.said).toContain('"event":"lock.denied","path":"their.txt","reason":"run 7"')
+    expect(wrote()).toEqual(['mine.txt'])
+  })
+
   test('stand in the way of no run without locks, and a hostile repository changes nothing in it', async () => {
     const reached: string[] = []
     const elsewhere = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: (request) => (reached.push(request.url), new Response('no', { status: 500 })) })

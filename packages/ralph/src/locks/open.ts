@@ -30,12 +30,14 @@ export type LocksOptions = {
   signal: AbortSignal
   /** Known to be ours: nothing for a run that is taken up again, whose locks may have gone to others since. */
   granted?: Iterable<string>
+  /** Milliseconds for one question; ten seconds. */
+  limitMs?: number
 }
 
-export function openLocks({ command, place, env, emit, sleep, signal, granted = [] }: LocksOptions): Locks {
+export function openLocks({ command, place, env, emit, sleep, signal, granted = [], limitMs }: LocksOptions): Locks {
   const ours = new Set(granted)
   const known = Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
-  const ask = createAsk({ command, root: place.root, env: known, granted: ours, signal })
+  const ask = createAsk({ command, root: place.root, env: known, granted: ours, signal, ...(limitMs === undefined ? {} : { limitMs }) })
   const ground = { root: place.root, own: [place.spec, place.ai] }
   return {
     beforeEdit: createBeforeEdit({ ground, ask, emit }),

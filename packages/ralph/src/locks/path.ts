@@ -1,4 +1,4 @@
-import { readlink, realpath } from 'node:fs/promises'
+import { readlink } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 
 /** What an edit of a path asks for. */
@@ -43,8 +43,6 @@ const MOST_LINKS = 40
 
 /** `realpath` of a path that need not be there: the part that is there is resolved, a dangling link followed. */
 async function resolved(path: string, links = 0): Promise<string> {
-  const found = await realpath(path).catch(() => null)
-  if (found !== null) return found
   const parent = dirname(path)
   if (parent === path) return path
   const above = await resolved(parent, links)

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The variables by which the hook program finds Ralph. See hook.ts. */
+/** The variables by which the hook program finds Ralph. See hook-main.ts. */
 export const EDITS = 'RALPH_EDITS'
 export const SOCKET = 'RALPH_EDIT_SOCKET'
 
@@ -11,11 +11,11 @@ const MATCHER = 'Edit|Write|MultiEdit|NotebookEdit'
 const TIMEOUT_SECONDS = 60
 
 /**
- * Beside this file: hook.ts in the repository, before-edit.js where Ralph is a bundle (scripts/lib/stage.sh).
+ * Beside this file: hook-main.ts in the repository, before-edit.js where Ralph is a bundle (scripts/lib/stage.sh).
  * @throws when there is none
  */
 function hookProgram(dir = import.meta.dir): string {
-  const found = ['hook.ts', 'before-edit.js'].map((name) => join(dir, name)).find((path) => existsSync(path))
+  const found = ['hook-main.ts', 'before-edit.js'].map((name) => join(dir, name)).find((path) => existsSync(path))
   if (found === undefined) throw new Error(`the program that asks before edits is missing in ${dir}`)
   return found
 }
@@ -28,7 +28,7 @@ const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
  */
 function hookCommand(): string {
   const bun = [process.execPath, '--no-env-file', '--config=/dev/null', hookProgram()].map(quote).join(' ')
-  return `[ "$${EDITS}" = free ] || { cd / && exec /usr/bin/env -i HOME=/nonexistent "${EDITS}=$${EDITS}" "${SOCKET}=$${SOCKET}" ${bun}; }`
+  return `[ "$${EDITS}" = free ] || { cd / && exec /usr/bin/env -i HOME=/dev/null "${EDITS}=$${EDITS}" "${SOCKET}=$${SOCKET}" ${bun}; }`
 }
 
 /** Settings of Claude Code with our hook before every edit; a hook that fails in any way blocks the edit. */

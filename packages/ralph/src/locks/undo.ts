@@ -1,4 +1,4 @@
-import { lstat, rm, rmdir } from 'node:fs/promises'
+import { rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Git } from '../git.ts'
 import { GITLINK, isNew, type Change } from './changes.ts'
@@ -9,12 +9,11 @@ const PATHS_A_CALL = 200
 /**
  * Makes these paths of the working tree what they are in `parent`: content, mode and kind; one that was
  * not there goes. Nothing else is touched, but where a file and a folder want the same name the other one
- * has to make room.
+ * has to make room: git sees to that, and writes through no link that stands where a folder was.
  */
 export async function undo(git: Git, parent: string, changes: readonly Change[]): Promise<void> {
   for (const change of changes.filter(isNew)) await remove(git.dir, change.path)
   const back = changes.filter((change) => !isNew(change))
-  for (const change of back) await makeRoom(git.dir, change)
   for (let from = 0; from < back.length; from += PATHS_A_CALL) {
     const paths = back.slice(from, from + PATHS_A_CALL).map((change) => change.path)
     if (await restore(git, parent, paths)) continue
@@ -35,19 +34,4 @@ async function remove(root: string, path: string): Promise<void> {
   for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
     if ((await rmdir(join(root, folder)).catch(() => 'full')) === 'full') return
   }
-}
-
-/**
- * What stands in the way of a path goes: a file or a link where one of its folders was (git would write
- * through such a link, out of the checkout), and a folder where the file was.
- */
-async function makeRoom(root: string, change: Change): Promise<void> {
-  const parts = change.path.split('/')
-  for (let length = 1; length < parts.length; length += 1) {
-    const folder = join(root, ...parts.slice(0, length))
-    const stat = await lstat(folder).catch(() => null)
-    if (stat !== null && !stat.isDirectory()) return rm(folder, { force: true })
-  }
-  const stat = await lstat(join(root, change.path)).catch(() => null)
-  if (stat?.isDirectory() === true && change.before !== GITLINK) await rm(join(root, change.path), { recursive: true, force: true })
 }

@@ -1,9 +1,13 @@
 import { CheckResult, NewLearning, Usage } from '@factory/shared'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { readOwn } from '../files.ts'
 import { IterationFact, type Start } from './facts.ts'
 import { failingIn } from './failing.ts'
+
+/** Output of checks and evidence make it long, in bytes. */
+const MOST = 64 * 1024 * 1024
 
 const Measured = z.object({ setup: CheckResult.nullable(), checks: z.array(CheckResult) })
 
@@ -55,7 +59,7 @@ export function startOf(state: RunState): Start {
 
 /** The state that was left here, or null when there is none that can be read. */
 export async function loadState(file: string): Promise<RunState | null> {
-  const text = await readFile(file, 'utf8').catch(() => null)
+  const text = await readOwn(file, MOST)
   if (text === null) return null
   try {
     const parsed = RunState.safeParse(JSON.parse(text))

@@ -1,13 +1,18 @@
 import type { Spec, SpecTask } from '@factory/shared'
 import buildTemplate from '../../../../prompts/build.md' with { type: 'text' }
+import diagnoseTemplate from '../../../../prompts/diagnose.md' with { type: 'text' }
 import rulesTemplate from '../../../../prompts/rules.md' with { type: 'text' }
 import specTemplate from '../../../../prompts/spec.md' with { type: 'text' }
+import { BUDGET, PARTS } from './budget.ts'
+import { outline } from './outline.ts'
+import { fitParts, framed, guard, listing, material, type Part } from './part.ts'
+import { estimateTokens } from './tokens.ts'
 
 /** Added to the agent's own system prompt. */
 export const RULES: string = rulesTemplate.trim()
 
-/** Characters a part may take of the prompt; what matters stands at the end of evidence, else in front. */
-const ROOM = { evidence: 8000, learnings: 8000, previous: 4000, guidance: 12_000, spec: 24_000, request: 60_000 } as const
+/** A prompt, and its size by {@link estimateTokens}; {@link RULES} are not counted in. */
+export type Prompt = { text: string; tokens: number }
 
 export type Guidance = { path: string; text: string }
 
@@ -23,20 +28,27 @@ export type BuildPrompt = {
   guidance: readonly Guidance[]
 }
 
-/** The prompt of one iteration. */
-export function buildPrompt(given: BuildPrompt): { text: string; tokens: number } {
-  return { tokens: 0, text: fill(buildTemplate, {
-    task: given.task.text,
-    specFile: `\`${given.specFile}\``,
-    spec: data('spec', outline(given.spec, given.task), ROOM.spec),
-    evidence: given.evidence.length === 0 ? '' : `\nThis was tried before and did not hold. Begin with it:\n\n${data('evidence', lastOf(given.evidence.join('\n\n'), ROOM.evidence), ROOM.evidence)}\n`,
-    checks: given.verify.length === 0 ? '' : `; at the end these must succeed: ${given.verify.map((command) => `\`${command}\``).join(', ')}`,
-    ...background(given),
-  }) }
+/** The prompt of one iteration at a task. At most {@link BUDGET}.build tokens. */
+export function buildPrompt(given: BuildPrompt): Prompt {
+  return aboutTask(buildTemplate, given, { tried: 'This was tried before and did not hold. Begin with it:', checks: '; at the end these must succeed: ' })
 }
 
-export function diagnosisPrompt(given: BuildPrompt & { attempts: number }): { text: string; tokens: number } {
-  return { ...buildPrompt(given), text: `DIAGNOSIS of attempts: ${given.attempts}\n${buildPrompt(given).text}` }
+/**
+ * The prompt of an iteration that is to find out why a task does not get done, and to change nothing.
+ * `attempts`: how many attempts at it ended without it.
+ */
+export function diagnosisPrompt(given: BuildPrompt & { attempts: number }): Prompt {
+  return aboutTask(diagnoseTemplate, given, { tried: 'What failed last:', checks: '. The checks are: ' }, { attempts: String(given.attempts) })
+}
+
+function aboutTask(template: string, given: BuildPrompt, words: { tried: string; checks: string }, more: Readonly<Record<string, string>> = {}): Prompt {
+  const fixed = { task: guard(given.task.text), specFile: `\`${given.specFile}\``, ...more }
+  return fit(template, fixed, BUDGET.build, ['learnings', 'previous', 'guidance', 'spec', 'evidence', 'checks'], {
+    ...background(given),
+    spec: framed('', 'spec', (tokens) => outline(given.spec, given.task, tokens)),
+    evidence: material({ before: `\n${words.tried}\n\n`, tag: 'evidence', text: given.evidence.join('\n\n'), keep: 'end' }),
+    checks: listing({ before: words.checks, items: given.verify, item: (command) => `\`${command.replace(/\s*[\r\n]+\s*/g, ' ')}\``, between: ', ' }),
+  })
 }
 
 export type DraftPrompt = {
@@ -48,52 +60,35 @@ export type DraftPrompt = {
   guidance: readonly Guidance[]
 }
 
-/** The prompt that asks for a spec. */
-export function draftPrompt(given: DraftPrompt): string {
-  return fill(specTemplate, {
-    request: guard('request', given.request.slice(0, ROOM.request)),
-    specFile: `\`${given.specFile}\``,
-    problems: given.problems.length === 0 ? '' : `\nThe file you wrote before cannot be used. Write it anew:\n${given.problems.map((problem) => `- ${problem}`).join('\n')}\n`,
+/** The prompt that asks for a spec. At most {@link BUDGET}.draft tokens. */
+export function draftPrompt(given: DraftPrompt): Prompt {
+  return fit(specTemplate, { specFile: `\`${given.specFile}\`` }, BUDGET.draft, ['previous', 'guidance', 'problems', 'request'], {
     ...background({ ...given, learnings: null }),
+    request: material({ before: '', tag: 'request', text: given.request, keep: 'start' }),
+    problems: listing({ before: '\nThe file you wrote before cannot be used. Write it anew:\n', items: given.problems, item: (text) => `- ${text}`, between: '\n', after: '\n' }),
   })
 }
 
-function background(given: { previous: string | null; learnings: string | null; guidance: readonly Guidance[] }): { previous: string; learnings: string; guidance: string } {
+function background(given: { previous: string | null; learnings: string | null; guidance: readonly Guidance[] }) {
   const guidance = given.guidance.map((file) => `${file.path}:\n${file.text.trim()}`).join('\n\n')
+  const section = (title: string, tag: string, text: string | null): Part => material({ before: `\n# ${title}\n\n`, tag, text, keep: 'start' })
   return {
-    previous: section('How an earlier attempt ended', 'previous', given.previous, ROOM.previous),
-    learnings: section('What was learned in this repository before', 'learnings', given.learnings, ROOM.learnings),
-    guidance: section("The repository's own guidance", 'guidance', guidance, ROOM.guidance),
+    previous: section('How an earlier attempt ended', 'previous', given.previous),
+    learnings: section('What was learned in this repository before', 'learnings', given.learnings),
+    guidance: section("The repository's own guidance", 'guidance', guidance),
   }
 }
 
-function section(title: string, tag: string, text: string | null, room: number): string {
-  return text === null || text.trim() === '' ? '' : `\n# ${title}\n\n${data(tag, text.trim(), room)}\n`
+/** Fills a template: what is fixed first, the parts in what is left of the budget. */
+function fit<Name extends keyof typeof PARTS>(template: string, fixed: Readonly<Record<string, string>>, budget: number, order: readonly Name[], parts: Readonly<Record<Name, Part>>): Prompt {
+  const bare = fill(template, fixed)
+  const part = fitParts(budget - estimateTokens(bare), parts, PARTS, order)
+  const made: Record<string, string> = { ...fixed }
+  // The template ends the line of what stands in a tag.
+  for (const name of order) made[name] = name === 'spec' || name === 'request' ? part(name).trimEnd() : part(name)
+  const text = fill(template, made)
+  return { text, tokens: estimateTokens(text) }
 }
-
-/** The spec in short: what it is for, where it stands, what it must meet. */
-function outline(spec: Spec, task: SpecTask): string {
-  const list = (title: string, lines: readonly string[]): string => (lines.length === 0 ? '' : `\n\n${title}:\n${lines.join('\n')}`)
-  return [
-    `${spec.title || 'Untitled'}`,
-    spec.goal ? `\n\n${spec.goal.slice(0, 6000)}` : '',
-    list('Tasks', spec.tasks.map((other) => `- [${other.done ? 'x' : ' '}] ${other.text.slice(0, 300)}${other.id === task.id ? '   <- this one' : ''}`)),
-    list('Acceptance criteria', spec.acceptance.map((text) => `- ${text}`)),
-    list('Likely files', spec.files.map((path) => `- ${path}`)),
-    spec.notes ? `\n\nNotes:\n${spec.notes.slice(0, 6000)}` : '',
-  ].join('')
-}
-
-function data(tag: string, text: string, room: number): string {
-  return `<${tag}>\n${guard(tag, text.length > room ? `${text.slice(0, room)}\n[cut]` : text)}\n</${tag}>`
-}
-
-/** Material cannot close the tag it stands in. */
-function guard(tag: string, text: string): string {
-  return text.replace(new RegExp(`<(/?)${tag}\\b`, 'gi'), `&lt;$1${tag}`)
-}
-
-const lastOf = (text: string, room: number): string => (text.length > room - 10 ? `[cut]\n${text.slice(10 - room)}` : text)
 
 /** Replaces each {{name}} once; what is put in is never looked at again. */
 function fill(template: string, values: Readonly<Record<string, string>>): string {

@@ -110,9 +110,10 @@ function streamed(events: readonly Event[], rule: Pick<Rule, 'pace' | 'headers'>
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       if (cut !== undefined && at >= cut) {
-        // An errored body makes Bun reset the socket, and drops what it has not sent yet. Without
+        // An errored body makes Bun reset the socket, and drops what it has not sent yet, and the
+        // other side what it has not read yet: a busy one needs a rule with a pace. Without
         // a reason, because Bun prints the reason on the console.
-        if (at > 0) await pause(25, signal)
+        if (at > 0) await pause(Math.max(25, rule.pace), signal)
         return controller.error()
       }
       const event = events[at]

@@ -16,11 +16,16 @@ type State = {
   boxes: Box[]
   acceptance: string[][]
   verify: string[]
+  /** Where each verify command begins. */
+  verifyAt: number[]
+  /** Where the section's heading stands; null without one. */
+  verifyHeading: number | null
   files: string[]
   /** A task or criterion whose wrapped lines may follow. */
   open: { text: string[]; indent: number } | null
-  /** A fenced command that ended in a backslash. */
+  /** A fenced command that ended in a backslash, and where it began. */
   pending: string
+  pendingAt: number
 }
 
 /** A box's text on one line. */
@@ -49,12 +54,18 @@ export function taskMarks(markdown: string): { id: string; mark: number; done: b
   return boxes.map((box, index) => ({ id: ids[index] ?? '', mark: box.mark, done: box.done }))
 }
 
+/** Where the marks of the tasks and the verify commands stand, as offsets, in their order in the spec. */
+export function specOffsets(markdown: string): { tasks: number[]; verify: number[]; verifyHeading: number | null } {
+  const { boxes, verifyAt, verifyHeading } = walk(markdown)
+  return { tasks: boxes.map(({ mark }) => mark), verify: verifyAt, verifyHeading }
+}
+
 const prose = (lines: string[]): string => lines.join('\n').trim()
 
 function walk(markdown: string): State {
-  const state: State = { title: '', section: 'goal', level: PREAMBLE, goal: [], notes: [], boxes: [], acceptance: [], verify: [], files: [], open: null, pending: '' }
+  const state: State = { title: '', section: 'goal', level: PREAMBLE, goal: [], notes: [], boxes: [], acceptance: [], verify: [], verifyAt: [], verifyHeading: null, files: [], open: null, pending: '', pendingAt: 0 }
   for (const line of readLines(markdown)) step(state, line)
-  if (state.pending) state.verify.push(state.pending)
+  if (state.pending) addCommand(state, state.pending, state.pendingAt)
   return state
 }
 
@@ -90,6 +101,7 @@ function heading(state: State, line: Line & { kind: 'heading' }): void {
     return
   }
   if (line.section) {
+    if (line.section === 'verify') state.verifyHeading ??= line.start
     state.section = line.section
     state.level = line.level
     free(state).push('')
@@ -118,7 +130,7 @@ function unescapeTitle(title: string): string {
 function box(state: State, line: Line & { kind: 'box' }): void {
   if (state.section === 'verify') {
     const code = leadingCode(line.text)
-    if (code) state.verify.push(code)
+    if (code) addCommand(state, code, line.start)
     else criterion(state, line.text, line.indent)
     return
   }
@@ -138,7 +150,7 @@ function entry(state: State, line: Line & { kind: 'item' | 'text' }): void {
   if (state.section === 'acceptance') return criterion(state, line.kind === 'item' ? unescapeItem(line.text) : line.text, line.indent)
   if (state.section === 'verify') {
     const code = leadingCode(line.text.trim())
-    if (code) return void state.verify.push(code)
+    if (code) return addCommand(state, code, line.start)
   }
   if (state.section === 'files' && line.kind === 'item') {
     const path = leadingCode(line.text) ?? /^[^\s`]*[./][^\s`]*/.exec(line.text)?.[0]
@@ -181,10 +193,17 @@ function closingTicks(text: string, width: number): number {
 function command(state: State, line: Line & { kind: 'fence' }): void {
   const text = line.edge ? '' : line.text.trim()
   if (!line.edge && text.endsWith('\\') && !text.startsWith('#')) {
+    if (state.pending === '') state.pendingAt = line.start
     state.pending = `${state.pending} ${text.slice(0, -1)}`.trim()
     return
   }
   const whole = `${state.pending} ${text.startsWith('$ ') ? text.slice(2).trim() : text}`.trim()
+  const start = state.pending === '' ? line.start : state.pendingAt
   state.pending = ''
-  if (whole && !whole.startsWith('#')) state.verify.push(whole)
+  if (whole && !whole.startsWith('#')) addCommand(state, whole, start)
+}
+
+function addCommand(state: State, command: string, start: number): void {
+  state.verify.push(command)
+  state.verifyAt.push(start)
 }

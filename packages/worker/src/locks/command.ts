@@ -17,7 +17,7 @@ const EXIT = { ours: 0, theirs: 1, unknown: 2 } as const
 export function lockCommand(self: readonly string[], run: { doorUrl: string; runId: number }): string {
   const [bun = '', ...program] = self
   const words = [bun, '--no-env-file', '--config=/dev/null', ...program, 'lock', '--gateway', run.doorUrl, '--run', String(run.runId)]
-  return `cd / && unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy && HOME=/nonexistent FACTORY_RUN_TOKEN="$ANTHROPIC_API_KEY" exec ${shellWords(words)} --path="$1"`
+  return `cd / && unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy && HOME=/dev/null FACTORY_RUN_TOKEN="$ANTHROPIC_API_KEY" exec ${shellWords(words)} --path="$1"`
 }
 
 /** `worker lock --gateway URL --run N --path PATH`: takes the lock of one file for the run whose token is in FACTORY_RUN_TOKEN. */

@@ -85,7 +85,7 @@ describe('the hook program', () => {
 
   test('refuses when Ralph is gone, was never there, or did not start this', async () => {
     const opened = await guard(async () => null)
-    await opened.close()
+    opened.close()
     expectNo(await hook(opened.env, call({ file_path: '/a' })), 'refused')
     expectNo(await hook({ RALPH_EDITS: 'ask', RALPH_EDIT_SOCKET: '/nonexistent/socket' }, call({ file_path: '/a' })), 'refused')
     expectNo(await hook({ RALPH_EDITS: 'ask' }, call({ file_path: '/a' })), 'not started by Ralph')
@@ -101,7 +101,7 @@ describe('the hook program', () => {
     })
     const said = hook(opened.env, call({ file_path: '/a' }))
     await asked.promise
-    await opened.close()
+    opened.close()
     expectNo(await said, 'no answer')
   })
 
@@ -151,8 +151,8 @@ describe('the way to Ralph', () => {
     const open = () => openGuard(dir, async () => null, managed)
     for (const [text, fine] of [['{"allowManagedHooksOnly": true}', false], ['{"disableAllHooks":true}', false], ['{"allowManagedHooksOnly": false}', true], [managedSettings(), true]] as const) {
       writeFileSync(managed, text)
-      if (fine) await (await open()).close()
-      else expect(open()).rejects.toThrow('managed-settings')
+      if (fine) (await open()).close()
+      else await expect(open()).rejects.toThrow('managed-settings')
       chmodSync(managed, 0o644)
     }
   })

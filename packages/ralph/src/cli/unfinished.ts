@@ -1,0 +1,17 @@
+import { RALPH_EXIT } from '@factory/shared'
+import { readOwn } from '../files.ts'
+import { reconcile } from '../progress/boxes.ts'
+import { loadState } from '../progress/state.ts'
+
+/** Ends after which the same run can go on: all but done. Stuck, because the work so far must not become what it is measured against. */
+const GOES_ON: readonly number[] = [RALPH_EXIT.stuck, RALPH_EXIT.lockConflict, RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
+
+/** The run that was left here, when the spec is still the one it was for. */
+export async function unfinishedRun(stateFile: string, spec: string): Promise<string | null> {
+  const state = await loadState(stateFile)
+  if (state === null || (state.outcome !== null && !GOES_ON.includes(state.outcome.exitCode))) return null
+  // Killed in the middle of an iteration: an edit of the checklist is the agent's, and no reason to begin anew with it.
+  if (state.current !== null) return state.run
+  const found = await readOwn(spec)
+  return found !== null && reconcile(state.spec, found).tampered ? null : state.run
+}
