@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isRunning, type Repo } from '../testing.ts'
 import { greet, makeHostile, makeTrap, ralph, sh } from './testing.ts'
@@ -19,7 +18,6 @@ async function start(): Promise<void> {
   repo = await makeHostile({ 'a.txt': 'a\n' })
   trap = makeTrap()
 }
-const rooms = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('ralph-room-'))
 const ONE = { bounds: { maxIterations: 1, maxCostUsd: 9, maxMinutes: 9 } }
 
 describe('without anything to verify with', () => {
@@ -47,14 +45,14 @@ describe('checks that do what checks should not', () => {
   ]
   test.each(CASES)('%s', async (_name, command, succeeds, words) => {
     await start()
-    const before = rooms()
-    const ran = await ralph(repo, [greet()], { options: { ...ONE, verify: [command], require: [GOOD] } })
+    const rooms = join(trap.dir, 'rooms')
+    const ran = await ralph(repo, [greet()], { options: { ...ONE, verify: [`pwd >> '${rooms}'`, command], require: [GOOD] } })
     const report = ran.of('verify.finished').at(-1)?.report
     // A check that fails as it did before the work says nothing against it.
     expect(report?.base.find((check) => check.command === command)?.exitCode === 0).toBe(succeeds)
     expect(report?.head.find((check) => check.command === command)?.outputTail).toContain(words)
     expect(ran.exitCode).toBe(0)
-    expect(rooms().filter((name) => !before.includes(name))).toEqual([])
+    expect(readFileSync(rooms, 'utf8').trim().split('\n').map((room) => existsSync(room))).toEqual([false, false])
     expect(repo.git('worktree', 'list').split('\n')).toHaveLength(1)
     expect(repo.git('status', '--porcelain')).toBe('')
   })

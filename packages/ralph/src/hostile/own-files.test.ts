@@ -2,7 +2,8 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { scriptedAgent } from '../agents/scripted.ts'
-import type { Repo } from '../testing.ts'
+import { main } from '../cli/commands.ts'
+import { PATH, type Repo } from '../testing.ts'
 import { greet, makeHostile, makeTrap, put, ralph, sh, SPEC } from './testing.ts'
 
 // Real processes on a machine that may be busy.
@@ -73,6 +74,21 @@ describe('put there by the agent: the run goes on, and nothing outside is read o
     expect(ran.exitCode).toBe(10)
     expect(precious()).toBe(before)
     expect(readFileSync(join(repo.dir, '.ai/stuck.md'), 'utf8')).toStartWith('# Stuck')
+  })
+})
+
+describe('commands that only look', () => {
+  test.each<[string[], string, number, string]>([
+    [['run', '--dry-run', '--claude', '/bin/true'], 'SPEC.md', 14, 'and not a file'],
+    [['run', '--dry-run', '--claude', '/bin/true'], '.ai/ralph/state.json', 64, 'and not a file'],
+    [['status'], '.ai/ralph/state.json', 0, ''],
+  ])('%j with a pipe where %s should be do not wait for ever', async (argv, file, exitCode, words) => {
+    await start()
+    place(file, 'mkfifo "$FILE"')
+    let err = ''
+    const done: number = await main(argv, { env: { PATH }, cwd: repo.dir, out: () => undefined, err: (text) => void (err += text), color: false, now: () => new Date(), signal: new AbortController().signal })
+    expect(done).toBe(exitCode)
+    expect(err).toContain(words)
   })
 })
 
