@@ -49,11 +49,14 @@ describe('a checkout keeps its bytes, and the clean room has the same', () => {
     writeFileSync(join(trap.dir, '.gitconfig'), '[core]\n\tautocrlf = true\n')
     repo = await makeHostile({ 'x.txt': 'one\ntwo\nthree\n' })
     put(repo, 'x.txt', 'one\r\ntwo\r\nthree\r\n')
+    const base = repo.git('rev-parse', 'HEAD')
     const home = { HOME: trap.dir }
     const ran = await ralph(repo, [greet(() => put(repo, 'x.txt', readFileSync(join(repo.dir, 'x.txt'), 'utf8').replace('two', '2')))], {
       open: (given) => openPlace({ ...given, home }),
       options: { verify: ['test "$(head -1 x.txt)" = "$(printf "one\\r")"'] },
     })
     expect(ran.of('run.finished')).toMatchObject([{ exitCode: 0, report: { diff: { files: 2, insertions: 2, deletions: 1 } } }])
+    expect(repo.git('diff', '--shortstat', base, 'HEAD')).toBe('2 files changed, 2 insertions(+), 1 deletion(-)')
+    expect(repo.git('show', 'HEAD:x.txt')).toBe('one\n2\nthree')
   })
 })

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Repo } from '../testing.ts'
 import { CHECK, changed, greet, makeHostile, makeTrap, put, ralph, said, sh } from './testing.ts'
@@ -90,6 +90,18 @@ describe('no program of the repository runs by our git calls, and the run is rig
   })
 })
 
+test('a partial clone: what is not here is not fetched, and the run says so', async () => {
+  repo = await makeHostile({ 'a.txt': 'a\n' })
+  trap = makeTrap()
+  const blob = repo.git('rev-parse', 'HEAD:a.txt')
+  sh(repo.dir, 'echo b > a.txt; git commit -qam b')
+  rmSync(join(repo.dir, '.git/objects', blob.slice(0, 2), blob.slice(2)))
+  for (const [name, value] of [['remote.origin.url', `ext::${trap.program('fetch', 'exit 1')}`], ['remote.origin.promisor', 'true'], ['remote.origin.partialCloneFilter', 'blob:none'], ['extensions.partialClone', 'origin'], ['protocol.ext.allow', 'always']] as const) config(name, value)
+  const ran = await ralph(repo, [greet()], { options: { base: 'HEAD~1' } })
+  expect(trap.sprung('fetch')).toBe(false)
+  expect(ran.of('run.finished')).toMatchObject([{ exitCode: 20, reason: expect.stringContaining(blob) }])
+})
+
 describe('the clean room has the commit, whatever the agent made of .git', () => {
   const CHEATS: [string, () => void][] = [
     ['a replaced object', () => { const [bad, good] = ['bad', 'hello'].map((text) => sh(repo.dir, `echo ${text} | git hash-object -w --stdin`)); sh(repo.dir, `git replace ${bad} ${good}`) }],
@@ -120,10 +132,11 @@ describe('where git looks is settled at the start', () => {
     repo = await makeHostile({ 'a.txt': 'a\n' })
     trap = makeTrap()
     const base = repo.git('rev-parse', 'HEAD')
-    const ran = await ralph(repo, [greet((task) => { set(); put(task, 'A.txt', 'large a\r\n') })])
+    const ran = await ralph(repo, [(task) => { set(); put(task, 'A.txt', 'first\n') }, greet((task) => put(task, 'A.txt', 'large a\r\n'))])
     expect(ran.of('run.finished')).toMatchObject([{ exitCode: 0 }])
     put(repo, '.git/config', '[core]\n\trepositoryformatversion = 0\n')
     expect(changed(repo, base)).toEqual(['A.txt', 'greeting.txt'])
+    expect(repo.git('show', 'HEAD:A.txt')).toBe('large a')
   })
 
   test.each<[string, () => void, number, string]>([
