@@ -33,8 +33,8 @@ const PROJECT = {
   'add.test.ts': TEST_FILE,
 }
 const TESTS = ['bun test']
-/** Fails at base: it is what was asked for. */
-const ASKED = ['test -s done.txt']
+/** The first fails at base: it is what was asked for. The second passes whatever is done. */
+const ASKED = ['test -s done.txt', 'bun test']
 
 /** Each with its own way to claim what is not so. The task is always the same: write done.txt. */
 export const LIARS: readonly Liar[] = [

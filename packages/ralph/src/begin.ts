@@ -116,7 +116,7 @@ export async function fresh(options: RunOptions, run: string, place: Place, worl
 async function measureBase(session: Session): Promise<void> {
   const { state, world, place, options } = session
   if (!state.baseline) {
-    const checks = { setup: state.setup, verify: state.verify, limitMs: options.verifyMs }
+    const checks = { setup: state.setup, verify: state.verify, required: state.required, limitMs: options.verifyMs }
     state.baseline = await measure({ git: place.git, env: world.commandEnv, signal: world.signal }, state.baseSha, checks)
     await save(session)
   }

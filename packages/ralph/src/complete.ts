@@ -6,6 +6,7 @@ import { blame, type Touched } from './progress/blame.ts'
 import { evidenceOf, ruleOf, signatureOfReport } from './progress/evidence.ts'
 import { failingOf } from './progress/failing.ts'
 import { amend, emit, save, setSpec, specOf, type Session } from './session.ts'
+import { dirtyPaths } from './verify/dirty.ts'
 import { verifyHead } from './verify/verify.ts'
 
 /** Measures the commit the run stands at, once. */
@@ -19,8 +20,11 @@ export async function verifyNow(session: Session): Promise<VerifyReport> {
       baseSha: state.baseSha,
       headSha: state.head,
       base: state.baseline ?? { setup: null, checks: [] },
-      checks: { setup: state.setup, verify: state.verify, limitMs: options.verifyMs },
+      checks: { setup: state.setup, verify: state.verify, required: state.required, limitMs: options.verifyMs },
       allowUnchecked: options.allowUnchecked,
+      spec: specOf(session),
+      // What no commit can hold was told already; it must not keep a run with a user's large file from ever being done.
+      dirty: (await dirtyPaths(place.git)).filter((path) => !session.heldBack.has(path.replace(/\/$/, ''))),
     },
   )
   reports.set(state.head, report)

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -99,6 +100,8 @@ export type Git = {
 export function openGit(dir: string, path: string, options: GitOptions = {}): Git {
   const place = { ...(options.gitDir === undefined ? {} : { GIT_DIR: options.gitDir, GIT_WORK_TREE: dir }), ...(options.index === undefined ? {} : { GIT_INDEX_FILE: options.index }) }
   const start = async (args: readonly string[], more: readonly Setting[], given: CallOptions): Promise<Called> => {
+    // Bun throws where the directory is gone, which a check can bring about; to git that is an error like any other.
+    if (!existsSync(dir)) return { exitCode: 128, stdout: '', stderr: `there is no directory ${dir}` }
     const child = Bun.spawn(['git', ...args], {
       cwd: dir,
       env: { PATH: path, ...ENVIRONMENT, ...options.env, ...place, ...settingsEnv(args[0] ?? '', [...(options.settings ?? []), ...more]) },

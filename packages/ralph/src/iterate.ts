@@ -1,9 +1,8 @@
-import type { SpecTask } from '@factory/shared'
+import { reconcileSpec, type SpecTask } from '@factory/shared'
 import { execute, type Execution } from './execute.ts'
 import { readOwn } from './files.ts'
 import { commitWork } from './git.ts'
 import { addUsage, type Outcome } from './outcome.ts'
-import { reconcile } from './progress/boxes.ts'
 import type { IterationFact } from './progress/facts.ts'
 import type { Kept } from './locks/keep.ts'
 import { unasked } from './locks/unasked.ts'
@@ -57,7 +56,7 @@ export function promptFor(session: Pick<Session, 'state' | 'options' | 'place' |
 /** Commits what was done, holds the agent's ticks against the tree, and measures it. */
 async function keepWork(session: Session, turn: Turn, done: Execution): Promise<Outcome | null> {
   const { state, place } = session
-  const boxes = reconcile(state.spec, await readOwn(place.spec))
+  const boxes = reconcileSpec(state.spec, await readOwn(place.spec))
   if (boxes.tampered) emit(session, { event: 'agent.activity', iteration: turn.iteration, kind: 'system', summary: `${place.specName} was edited beyond its boxes; the edit is undone`, tool: null, parent: null, rule: 'checklist_edited' })
   const held = await session.locks?.keep(state.head, state.baseSha)
   const kept = await commitWork(place.git, { branch: state.branch, parent: state.head }, `Ralph ${turn.iteration}: ${turn.task.text.slice(0, 60)}`)
@@ -65,8 +64,9 @@ async function keepWork(session: Session, turn: Turn, done: Execution): Promise<
   await close(session, turn, done, kept)
   // What a limit or a signal cut short is kept, and judged when it is done: its ticks wait.
   await setSpec(session, done.end ? state.spec : boxes.markdown)
+  const told = tellHeldBack(session, turn.iteration, kept.heldBack)
   if (!done.end) await judgeWork(session, { done, ticked: boxes.ticked, changed: kept.commit !== null })
-  state.evidence.push(...tellHeldBack(session, turn.iteration, kept.heldBack))
+  state.evidence.push(...told)
   await takeNotes(session)
   state.evidence.push(...undoneOf(held))
   await save(session)

@@ -149,3 +149,13 @@ describe('a failed completion opens the task that has to answer for it', () => {
     expect(ran.exitCode).toBe(0)
   })
 })
+
+describe('the spec\'s own checks', () => {
+  test('must succeed although they failed at base in the same way', async () => {
+    repo = await makeRepo({ 'a.txt': 'a' })
+    await repo.write({ 'SPEC.md': '# T\n\n- [ ] write the file\n\n## Verify\n\n```sh\ntest -e wanted\ntrue\n```\n' })
+    const ran = await runRalph(repo, { agent: scriptedAgent([(task) => { put(task, 'other', ''); tick(task) }, (task) => { put(task, 'wanted', ''); tick(task) }]), options: { verify: [] } })
+    expect(ran.of('task.reopened')).toHaveLength(1)
+    expect(ran.exitCode).toBe(0)
+  })
+})

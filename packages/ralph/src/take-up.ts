@@ -1,8 +1,7 @@
-import { RALPH_EXIT } from '@factory/shared'
+import { RALPH_EXIT, reconcileSpec } from '@factory/shared'
 import { readOwn } from './files.ts'
 import type { Git } from './git.ts'
 import { Ended } from './outcome.ts'
-import { reconcile } from './progress/boxes.ts'
 import type { RunState } from './progress/state.ts'
 
 /** Where the next commit goes. */
@@ -33,7 +32,7 @@ export async function lineOf(git: Git, left: RunState, head: string): Promise<Li
 export async function specOfLeft(left: RunState, file: string): Promise<string> {
   const found = await readOwn(file)
   if (cutOff(left) || found === null) return left.spec
-  const boxes = reconcile(left.spec, found)
+  const boxes = reconcileSpec(left.spec, found)
   if (boxes.tampered) throw new Ended(RALPH_EXIT.badSpec, `${file} was edited since run ${left.run} began: begin anew with another --run, or put the text back to go on`)
   return boxes.markdown
 }

@@ -1,10 +1,21 @@
-import { NO_USAGE, RALPH_EXIT, type RalphEventBody } from '@factory/shared'
+import { NO_USAGE, RALPH_EXIT, type RalphEventBody, type Spec } from '@factory/shared'
 import type { Git } from './git.ts'
 import { Ended, type Outcome } from './outcome.ts'
-import { measure } from './verify/room.ts'
+import { commandsOf, measure } from './verify/room.ts'
 import { unusableBase, verifyHead } from './verify/verify.ts'
 
-export type VerifyOptions = { base: string; head: string; setup: readonly string[]; verify: readonly string[]; limitMs: number; allowUnchecked: boolean }
+export type VerifyOptions = {
+  base: string
+  head: string
+  setup: readonly string[]
+  verify: readonly string[]
+  /** Must succeed at head whatever they did at base. */
+  required: readonly string[]
+  /** What it asks for by name does not block. */
+  spec: Spec | null
+  limitMs: number
+  allowUnchecked: boolean
+}
 
 /**
  * `ralph verify`: base, then head, each in a clean room.
@@ -14,14 +25,15 @@ export async function runVerify(options: VerifyOptions, git: Git, world: { comma
   const [baseSha, headSha] = await Promise.all([git.commit(options.base), git.commit(options.head)])
   if (!baseSha) throw new Ended(RALPH_EXIT.baseUnverifiable, `--base ${options.base} is no commit of this repository`)
   if (!headSha) throw new Ended(RALPH_EXIT.usage, `--head ${options.head} is no commit of this repository`)
-  if (options.verify.length === 0 && !options.allowUnchecked) throw new Ended(RALPH_EXIT.badSpec, 'there is no verify command: name one with --verify, or allow a check of the diff alone with --no-verify-ok')
-  world.emit({ event: 'run.started', mode: 'verify', baseSha, tasks: [], verify: [...options.verify], model: null, maxIterations: 0, resumed: false })
+  const checks = { setup: options.setup, verify: options.verify, required: options.required, limitMs: options.limitMs }
+  const commands = commandsOf(checks)
+  if (commands.length === 0 && !options.allowUnchecked) throw new Ended(RALPH_EXIT.badSpec, 'there is no verify command: name one with --verify or --require, or allow a check of the diff alone with --no-verify-ok')
+  world.emit({ event: 'run.started', mode: 'verify', baseSha, tasks: [], verify: commands, model: null, maxIterations: 0, resumed: false })
   const room = { git, env: world.commandEnv, signal: world.signal }
-  const checks = { setup: options.setup, verify: options.verify, limitMs: options.limitMs }
   const base = await measure(room, baseSha, checks)
   const problem = unusableBase(base)
   if (problem) throw new Ended(RALPH_EXIT.baseUnverifiable, problem)
-  const report = await verifyHead(room, { baseSha, headSha, base, checks, allowUnchecked: options.allowUnchecked })
+  const report = await verifyHead(room, { baseSha, headSha, base, checks, allowUnchecked: options.allowUnchecked, spec: options.spec })
   world.emit({ event: 'verify.finished', report })
   return { exitCode: report.passed ? RALPH_EXIT.verified : RALPH_EXIT.stuck, reason: report.reason, until: null, headSha, usage: NO_USAGE, report }
 }

@@ -14,6 +14,8 @@ export const CheckResult = z.object({
     .object({ passed: z.number().int(), failed: z.number().int(), skipped: z.number().int() })
     .nullable()
     .default(null),
+  /** What counted them: JUnit files that the check wrote, or the output of a known runner. Absent where there are no counts. */
+  counted: z.enum(['junit', 'output']).optional(),
 })
 export type CheckResult = z.infer<typeof CheckResult>
 

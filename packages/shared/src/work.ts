@@ -73,6 +73,8 @@ export const WorkEnvironment = z.object({
   image: z.string().nullable().default(null),
   setup: z.array(z.string()),
   verify: z.array(z.string()),
+  /** Checks that the spec asks for besides: they have to succeed, whatever they did before. Absent: none. */
+  required: z.array(z.string()).optional(),
   /** One line per thing detected: "bun.lock: bun install". */
   notes: z.array(z.string()).default([]),
 })

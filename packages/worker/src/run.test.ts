@@ -87,7 +87,8 @@ describe('a build run', () => {
     expect(flag('--max-iterations')).toEqual(['3'])
     expect(flag('--max-minutes')).toEqual(['60'])
     expect(flag('--model')).toEqual(['claude-haiku-4-5'])
-    expect(flag('--verify')).toEqual(['test -f hello.ts', 'sh check.sh'])
+    expect(flag('--verify')).toEqual(['test -f hello.ts'])
+    expect(flag('--require')).toEqual(['sh check.sh'])
     expect(flag('--previous')).toEqual(['.ai/previous.md'])
     expect(flag('--learnings')).toEqual([])
     expect(flag('--setup')[0]).toContain(`'--command=echo one > made.txt'`)
@@ -224,6 +225,7 @@ describe('a verify run', () => {
     expect(argv.slice(0, 5)).toEqual(['verify', '--base', baseSha, '--head', sha])
     expect(argv.join(' ')).toContain('--verify=npm run test')
     expect(argv.join(' ')).not.toContain('--verify=true')
+    expect(argv.slice(argv.indexOf('--spec'))).toEqual(['--spec', '.ai/asked.md'])
   })
 
   test('fails when nothing could be measured', async () => {

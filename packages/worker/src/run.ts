@@ -109,7 +109,7 @@ async function attempt(work: Work): Promise<{ ending: Ending; learnings: NewLear
   }
 }
 
-type Place = Checkout & Chosen & { setup: string | null; learnings: string | null; previous: string | null }
+type Place = Checkout & Chosen & { setup: string | null; learnings: string | null; previous: string | null; spec: string | null }
 
 /** Checkout, our files, the repository's own rules, and its setup. */
 async function prepare(work: Work): Promise<Place> {
@@ -121,7 +121,7 @@ async function prepare(work: Work): Promise<Place> {
   say(`checked out ${at.headSha.slice(0, 12)}${at.headSha === at.baseSha ? '' : ` on ${at.baseSha.slice(0, 12)}`}`)
   const chosen = await readEnvironment(git, at.baseSha, assignment)
   session.note({ environment: chosen.environment })
-  say(`setup: ${chosen.environment.setup.join('; ') || 'none'} · verify: ${chosen.environment.verify.join('; ') || 'none'} (${chosen.environment.source})`)
+  say(`setup: ${chosen.environment.setup.join('; ') || 'none'} · verify: ${[...chosen.environment.verify, ...(chosen.environment.required ?? [])].join('; ') || 'none'} (${chosen.environment.source})`)
   await keepOutOfGit(git)
   const inputs = await writeInputs(config.workspace, assignment)
   // A spec is written from reading; it needs no installed packages.
@@ -157,7 +157,7 @@ async function agent(work: Work, place: Place, onStory: (story: Story) => void):
   step(work, kind === 'verify' ? 'verify' : 'agent')
   let story = startStory(place.limits.maxIterations)
   const ralph = await runRalph({
-    command: ralphCommand(config.ralph, task, { runId: assignment.run.id, model: place.model, limits: place.limits, setup: place.setup, verify: place.environment.verify, beforeEdit: lockCommand(work.self, { doorUrl: work.doorUrl, runId: assignment.run.id }) }),
+    command: ralphCommand(config.ralph, task, { runId: assignment.run.id, model: place.model, limits: place.limits, setup: place.setup, verify: place.environment.verify, required: place.environment.required ?? [], beforeEdit: lockCommand(work.self, { doorUrl: work.doorUrl, runId: assignment.run.id }) }),
     cwd: config.workspace,
     env: ralphEnv({ basicEnv: { ...config.basicEnv, TMPDIR: work.tmp }, doorUrl: work.doorUrl, runToken: config.runToken, claudeBin: config.claudeBin, imageEnv: config.imageEnv }),
     stop,

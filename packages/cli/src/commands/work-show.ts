@@ -39,7 +39,7 @@ function render({ item, runs, events }: WorkDetail, io: Context['io'], style: Co
     ...row('usage', `${item.usage.iterations} iterations, ${money(item.usage.costUsd)}`),
     ...row('pull', item.pull && `#${item.pull.number} ${visibleLine(item.pull.url)}`, 'good'),
     ...row('evidence', report && `${report.passed ? 'passed' : 'not passed'}: ${visibleLine(report.reason)} (${report.diff.files} files, +${report.diff.insertions} -${report.diff.deletions})`, report?.passed ? 'good' : 'bad'),
-    ...row('checks', item.environment && visibleLine(`${item.environment.verify.join('; ') || 'none'} (${item.environment.source})`)),
+    ...row('checks', item.environment && visibleLine(`${[...item.environment.verify, ...(item.environment.required ?? [])].join('; ') || 'none'} (${item.environment.source})`)),
     ...(runs.length === 0
       ? []
       : [

@@ -26,8 +26,8 @@ export function describeEvent(event: FactoryEvent): string | null {
     case 'run.registered':
       return `its worker is up`
     case 'work.environment': {
-      const commands = z.object({ source: z.string(), setup: z.array(z.string()), verify: z.array(z.string()) }).safeParse(event.data)
-      return commands.success ? `${commands.data.source.replace('_', ' ')}: setup ${list(commands.data.setup)}, verify ${list(commands.data.verify)}` : null
+      const commands = z.object({ source: z.string(), setup: z.array(z.string()), verify: z.array(z.string()), required: z.array(z.string()).default([]) }).safeParse(event.data)
+      return commands.success ? `${commands.data.source.replace('_', ' ')}: setup ${list(commands.data.setup)}, verify ${list([...commands.data.verify, ...commands.data.required])}` : null
     }
     case 'run.finished': {
       const outcome = z.object({ message: z.string() }).safeParse(event.data['outcome'])

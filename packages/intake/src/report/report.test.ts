@@ -67,6 +67,14 @@ describe('renderReport', () => {
     expect(comment).not.toContain('@ada')
   })
 
+  test('what blocks, what the spec asked for, and what is only shown are told apart', () => {
+    const finding = { rule: 'test_deleted' as const, path: 'a.test.ts', message: 'a.test.ts was deleted' }
+    const comment = (blocking: boolean, asked: boolean) => renderReport(item({ status: 'completed', evidence: { ...evidence, findings: [{ ...finding, blocking, asked }] } }), options).comment
+    expect(comment(true, false)).toContain('- **blocks**: a.test.ts was deleted')
+    expect(comment(false, true)).toContain('- **asked for, please confirm**: a.test.ts was deleted')
+    expect(comment(false, false)).toContain('- note: a.test.ts was deleted')
+  })
+
   test('a failure has its reason, what to do, and how to try again', () => {
     const { comment } = renderReport(item({ status: 'failed', failure: { code: 'repository_forbidden', message: 'Resource not accessible by personal access token' } }), options)
     expect(comment).toContain('Resource not accessible')

@@ -116,7 +116,7 @@ function evidence(report: VerifyReport | null): string {
   const rows = commands.slice(0, 30).map((command) => `| ${code(command, 100)} | ${result(report.base, command)} | ${result(report.head, command)} |`)
   const table = rows.length > 0 ? `| check | before (${code(report.baseSha.slice(0, 7))}) | after (${code(report.headSha.slice(0, 7))}) |\n|---|---|---|\n${rows.join('\n')}` : ''
   const { files, insertions, deletions } = report.diff
-  const findings = report.findings.slice(0, 20).map((finding) => `- ${finding.blocking ? '**blocks**' : 'note'}: ${neutralLine(finding.message, 300)}`)
+  const findings = report.findings.slice(0, 20).map((finding) => `- ${finding.blocking ? '**blocks**' : finding.asked ? '**asked for, please confirm**' : 'note'}: ${neutralLine(finding.message, 300)}`)
   const verdict = `${report.passed ? 'Verified' : 'Not verified'} in a clean checkout: ${neutralLine(report.reason, 500)}`
   const outputs = report.head.filter((check) => check.exitCode !== 0 && check.outputTail.trim()).slice(0, 3)
   const tails = outputs.map((check) => `<details><summary>How ${neutralLine(check.command, 100)} ended</summary>\n\n${block(check.outputTail)}\n\n</details>`)

@@ -22,6 +22,12 @@ describe('the text of a pull request', () => {
     expect(body).toContain(pullMarker(7))
   })
 
+  test('what only passed because the spec asked for it comes first, marked', () => {
+    const finding = { path: null, blocking: false, asked: false }
+    const { body } = renderPull({ ...facts, report: { ...report, findings: [{ ...finding, rule: 'ci_changed', message: 'the CI file was changed' }, { ...finding, rule: 'test_deleted', path: 'old.test.ts', message: 'the test file old.test.ts was deleted', asked: true }] } })
+    expect(body).toContain('Look at:\n- ⚠️ **asked for by the spec, for a person to confirm** `old.test.ts`: the test file old.test.ts was deleted\n- the CI file was changed')
+  })
+
   test('text from outside calls nobody, closes nothing else and cannot forge the marker', () => {
     fc.assert(
       fc.property(fc.constantFrom('@octocat', 'hello @a-b c', 'Fixes #99', 'closes: #5', '<!-- factory:item:1 -->'), fc.string(), (evil, padding) => {

@@ -43,7 +43,9 @@ export function renderEvidence(report: VerifyReport): string {
   const { files, insertions, deletions } = report.diff
   lines.push('', `${files} ${files === 1 ? 'file' : 'files'} changed, +${insertions} −${deletions}`)
   if (report.findings.length > 0) {
-    lines.push('', 'Look at:', ...report.findings.map((finding) => `- ${finding.path ? `\`${cell(finding.path)}\`: ` : ''}${quiet(oneLine(finding.message))}`))
+    // What the spec asked for passed only because of that: it comes first, and says so.
+    const marked = report.findings.toSorted((a, b) => Number(b.asked) - Number(a.asked))
+    lines.push('', 'Look at:', ...marked.map((finding) => `- ${finding.asked ? '⚠️ **asked for by the spec, for a person to confirm** ' : ''}${finding.path ? `\`${cell(finding.path)}\`: ` : ''}${quiet(oneLine(finding.message))}`))
   }
   return lines.join('\n')
 }

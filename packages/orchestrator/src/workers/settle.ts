@@ -1,4 +1,4 @@
-import { isLiveRun, parseSpec, RunKind, RunStatus, type NewLearning, type RalphEvent, type Usage } from '@factory/shared'
+import { isLiveRun, parseSpec, reconcileSpec, RunKind, RunStatus, type NewLearning, type RalphEvent, type Usage } from '@factory/shared'
 import { pauseAccount } from '../budget/pause-account.ts'
 import type { Context } from '../context.ts'
 import type { Tx } from '../db/connect.ts'
@@ -62,7 +62,7 @@ export async function settleRun(ctx: Context, run: { id: number; itemId: number 
       at,
     )
     const seconds = (at.getTime() - row.started_at.getTime()) / 1000
-    const free = await noteOnItem(tx, item, { ...workInProgress(row, ending, settlement), current_run_id: null }, at)
+    const free = await noteOnItem(tx, item, { ...workInProgress(item, row, ending, settlement), current_run_id: null }, at)
     const moved = await apply(tx, ctx, free, row, ending, next, at)
     if (next.to === 'again' && next.waitCode === 'usage_limit' && next.notBefore) {
       await pauseAccount(tx, { until: next.notBefore, reason: next.reason, itemId: item.id, runId: row.id })
@@ -85,14 +85,18 @@ function askedFor(row: RunRow, ending: Settlement): Ending {
   return { ...ending, status: 'cancelled', outcome: { code: row.cancel_code === 'killed' ? 'killed' : 'cancelled', message: row.cancel_reason ?? 'asked for', until: null } }
 }
 
-/** What the next run goes on from. A verify run changes nothing; a build run's last push counts, whatever its end. */
-function workInProgress(row: RunRow, ending: Ending, settlement: Settlement) {
+/**
+ * What the next run goes on from. A verify run changes nothing; a build run's last push counts, whatever its
+ * end. Of the spec that a build brings only its ticks are taken: its agent could have written the rest, and
+ * the clean room judges by what was asked for.
+ */
+function workInProgress(item: ItemRow, row: RunRow, ending: Ending, settlement: Settlement) {
   const sha = ending.headSha ?? row.head_sha
   const base = ending.baseSha ?? row.base_sha
   return {
     ...(row.kind === 'build' && sha && base ? { wip_ref: pushRef(row.item_id, row.token), wip_sha: sha, base_sha: base } : {}),
     ...(row.kind === 'build' && ending.status === 'succeeded' ? { summary: settlement.summary ?? null } : {}),
-    ...(row.kind === 'build' && ending.status === 'succeeded' && ending.spec ? { spec: ending.spec } : {}),
+    ...(row.kind === 'build' && ending.status === 'succeeded' && ending.spec && item.spec ? { spec: reconcileSpec(item.spec, ending.spec).markdown } : {}),
     ...(row.kind === 'verify' && ending.report ? { evidence: ending.report } : {}),
   }
 }

@@ -1,4 +1,4 @@
-import { NO_USAGE, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
+import { NO_USAGE, parseSpec, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
@@ -122,7 +122,8 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
       const environment = environmentOf(io)
       const place = await openPlace({ dir: job.dir, spec: 'SPEC.md', path: environment.path, home: environment.home })
       await excludeFiles(place)
-      const options = { base: flags.base, head: flags.head, setup: flags.setup, verify: flags.verify, limitMs: flags['verify-minutes'] * MINUTE, allowUnchecked: flags['no-verify-ok'] }
+      const spec = await readGiven('--spec', flags.spec, io)
+      const options = { base: flags.base, head: flags.head, setup: flags.setup, verify: flags.verify, required: flags.require, spec: spec === null ? null : parseSpec(spec), limitMs: flags['verify-minutes'] * MINUTE, allowUnchecked: flags['no-verify-ok'] }
       return runVerify(options, place.git, { commandEnv: environment.command, signal, emit })
     },
   })

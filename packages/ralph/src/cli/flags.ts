@@ -26,7 +26,8 @@ const COMMON_FLAGS = {
 
 const CHECK_FLAGS = {
   setup: { kind: 'list', value: 'CMD', help: 'run in each clean checkout before the checks; repeatable' },
-  verify: { kind: 'list', value: 'CMD', help: "must succeed at the end; repeatable; wins over the spec's own" },
+  verify: { kind: 'list', value: 'CMD', help: "a check that may fail only as it failed before; repeatable; wins over the spec's own" },
+  require: { kind: 'list', value: 'CMD', help: 'a check that must succeed at the end, whatever it did before; repeatable' },
   'verify-minutes': { kind: 'number', value: 'N', fallback: 15, least: 0.01, most: 1440, help: 'time for the checks of one commit, and again for its setup' },
   'no-verify-ok': { kind: 'switch', help: 'without any check the diff alone counts' },
 } as const satisfies Record<string, Flag>
@@ -65,6 +66,7 @@ export const COMMANDS = {
     flags: {
       base: { kind: 'text', value: 'SHA', help: 'the commit before the work (required)' },
       head: { kind: 'text', value: 'SHA', help: 'the commit with the work (required)' },
+      spec: { kind: 'text', value: 'FILE', help: 'the spec of the work: what it asks for by name does not block' },
       ...CHECK_FLAGS,
       ...COMMON_FLAGS,
     },

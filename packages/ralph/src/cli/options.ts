@@ -26,7 +26,7 @@ export async function runOptions(flags: Flags<'run'>, io: Io): Promise<RunOption
     iterationMs: flags['iteration-minutes'] * MINUTE,
     setup: flags.setup,
     verify: flags.verify,
-    require: [],
+    require: flags.require,
     verifyMs: flags['verify-minutes'] * MINUTE,
     allowUnchecked: flags['no-verify-ok'],
     checksAtEnd: flags['checks-at-end'],

@@ -1,6 +1,5 @@
-import { RALPH_EXIT } from '@factory/shared'
+import { RALPH_EXIT, reconcileSpec } from '@factory/shared'
 import { readOwn } from '../files.ts'
-import { reconcile } from '../progress/boxes.ts'
 import { loadState } from '../progress/state.ts'
 
 /** Ends after which the same run can go on: all but done. Stuck, because the work so far must not become what it is measured against. */
@@ -13,5 +12,5 @@ export async function unfinishedRun(stateFile: string, spec: string): Promise<st
   // Killed in the middle of an iteration: an edit of the checklist is the agent's, and no reason to begin anew with it.
   if (state.current !== null) return state.run
   const found = await readOwn(spec)
-  return found !== null && reconcile(state.spec, found).tampered ? null : state.run
+  return found !== null && reconcileSpec(state.spec, found).tampered ? null : state.run
 }

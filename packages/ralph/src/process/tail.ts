@@ -3,9 +3,15 @@ export class Tail {
   readonly limit: number
   private chunks: Uint8Array[] = []
   private size = 0
+  private dropped = false
 
   constructor(limit: number) {
     this.limit = limit
+  }
+
+  /** Whether something written is no longer kept. */
+  get isFull(): boolean {
+    return this.dropped || this.size > this.limit
   }
 
   write(chunk: Uint8Array): void {
@@ -31,6 +37,7 @@ export class Tail {
       at += chunk.byteLength
     }
     const kept = whole.slice(Math.max(0, this.size - this.limit))
+    this.dropped ||= kept.byteLength < this.size
     this.chunks = [kept]
     this.size = kept.byteLength
   }

@@ -1,15 +1,14 @@
-import { CheckResult, NewLearning, Usage } from '@factory/shared'
+import { NewLearning, Usage } from '@factory/shared'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { readOwn } from '../files.ts'
 import { IterationFact, type Start } from './facts.ts'
+import { Measured } from '../verify/measured.ts'
 import { failingIn } from './failing.ts'
 
 /** Output of checks and evidence make it long, in bytes. */
 const MOST = 64 * 1024 * 1024
-
-const Measured = z.object({ setup: CheckResult.nullable(), checks: z.array(CheckResult) })
 
 /** `.ai/ralph/state.json`: everything a later `ralph run` of the same run needs to go on. */
 export const RunState = z.object({

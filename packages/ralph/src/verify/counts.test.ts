@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
-import { countTests } from './counts.ts'
+import { readCounts, type Counts } from './counts.ts'
 import { signatureOf } from './signature.ts'
 
-test.each<[string, string, ReturnType<typeof countTests>]>([
+test.each<[string, string, Counts | null]>([
   ['bun', '\u001b[0m\n 31 pass\n 2 skip\n 1 todo\n 4 fail\n 464 expect() calls\nRan 38 tests across 1 file. [45.45s]\n', { passed: 31, failed: 4, skipped: 3 }],
   ['bun, one test', ' 1 pass\n 0 fail\nRan 1 test across 1 file. [1ms]', { passed: 1, failed: 0, skipped: 0 }],
   ['node', '# tests 4\n# suites 0\n# pass 2\n# fail 1\n# cancelled 0\n# skipped 1\n# todo 0\n', { passed: 2, failed: 1, skipped: 1 }],
@@ -19,7 +19,14 @@ test.each<[string, string, ReturnType<typeof countTests>]>([
   ['unittest', '..s\nRan 4 tests in 0.001s\n\nFAILED (failures=1, skipped=1)\n', { passed: 2, failed: 1, skipped: 1 }],
   ['mocha', '  3 passing (10ms)\n  1 pending\n  2 failing\n', { passed: 3, failed: 2, skipped: 1 }],
   ['anything else', 'all 12 tests passed, trust me\n', null],
-])('%s', (_name, output, expected) => expect(countTests(output)).toEqual(expected))
+])('%s', (_name, output, expected) => expect(readCounts(output, true)?.counts ?? null).toEqual(expected))
+
+test('sums over an output whose beginning is missing are no counts; a last line is', () => {
+  expect(readCounts('--- PASS: TestA (0.00s)\nok  \ta\t0.1s\n', false)).toBeNull()
+  expect(readCounts('2 passed in 0.01s\n', false)).toEqual({ counts: { passed: 2, failed: 0, skipped: 0 }, ofTests: true })
+})
+
+test('packages are no tests', () => expect(readCounts('ok  \ta\t0.1s\n', true)).toEqual({ counts: { passed: 1, failed: 0, skipped: 0 }, ofTests: false }))
 
 test('the same failure looks the same at another time and place; another does not', () => {
   const check = (outputTail: string, exitCode = 1) => ({ command: 'bun test', exitCode, durationMs: 1, timedOut: false, outputTail, tests: null })

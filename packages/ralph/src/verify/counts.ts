@@ -7,7 +7,8 @@ const ANSI = /\u001b\[[0-9;?]*[A-Za-z]/g
 /** Text without terminal colours. */
 export const plain = (text: string): string => text.replace(ANSI, '')
 
-type Reader = { runner: string; read(text: string): Counts | null }
+/** `sums`: adds up what stands all over the output, and is wrong when its beginning is missing. `tests`: it counts tests, not packages. */
+type Reader = { runner: string; sums?: boolean; tests?: boolean; read(text: string): Counts | null }
 
 const number = (text: string | undefined): number => Number(text ?? 0)
 
@@ -63,9 +64,10 @@ const READERS: readonly Reader[] = [
     runner: 'pytest',
     read: (text) => words(last(text, /^(?:=+ )?(?=.*\d+ (?:passed|failed|skipped|errors?|xfailed)).* in [\d.:]+s.*$/gm), { passed: ['passed', 'xpassed'], failed: ['failed', 'errors?'], skipped: ['skipped', 'xfailed'] }),
   },
-  { runner: 'cargo test', read: (text) => sumOf(text, /^test result: \w+\. (?<passed>\d+) passed; (?<failed>\d+) failed; (?<skipped>\d+) ignored/gm) },
+  { runner: 'cargo test', sums: true, read: (text) => sumOf(text, /^test result: \w+\. (?<passed>\d+) passed; (?<failed>\d+) failed; (?<skipped>\d+) ignored/gm) },
   {
     runner: 'go test -v',
+    sums: true,
     read(text) {
       const counts = { passed: occurrences(text, /^\s*--- PASS: /gm), failed: occurrences(text, /^\s*--- FAIL: /gm), skipped: occurrences(text, /^\s*--- SKIP: /gm) }
       return counts.passed + counts.failed + counts.skipped > 0 && /^(?:ok|FAIL|PASS|---)\s*/m.test(text) ? counts : null
@@ -73,12 +75,14 @@ const READERS: readonly Reader[] = [
   },
   {
     runner: 'go test (packages)',
+    sums: true,
+    tests: false,
     read(text) {
       const counts = { passed: occurrences(text, /^ok {2}\t\S+/gm), failed: occurrences(text, /^FAIL\t\S+/gm), skipped: 0 }
       return counts.passed + counts.failed > 0 ? counts : null
     },
   },
-  { runner: 'maven', read: (text) => sumOf(text, /^(?:\[\w+\] )?Tests run: (?<total>\d+), Failures: (?<failed>\d+), Errors: (?<errors>\d+), Skipped: (?<skipped>\d+)\s*$/gm) },
+  { runner: 'maven', sums: true, read: (text) => sumOf(text, /^(?:\[\w+\] )?Tests run: (?<total>\d+), Failures: (?<failed>\d+), Errors: (?<errors>\d+), Skipped: (?<skipped>\d+)\s*$/gm) },
   {
     runner: 'unittest',
     read(text) {
@@ -99,12 +103,14 @@ const READERS: readonly Reader[] = [
   },
 ]
 
-/** The counts in a command's output, or null when no known runner wrote it. */
-export function countTests(output: string): Counts | null {
+export type OutputCounts = { counts: Counts; ofTests: boolean }
+
+/** What a known runner counted in a command's output, or null. `whole`: the output is there from its beginning. */
+export function readCounts(output: string, whole: boolean): OutputCounts | null {
   const text = plain(output).replace(/\r\n?/g, '\n')
   for (const reader of READERS) {
     const counts = reader.read(text)
-    if (counts) return counts
+    if (counts) return reader.sums && !whole ? null : { counts, ofTests: reader.tests ?? true }
   }
   return null
 }

@@ -1,36 +1,91 @@
 import type { VerifyReport } from '@factory/shared'
 import type { Git } from '../git.ts'
-import { isTestPath, type Change, type ChangeFacts, type Manifest, type Patch } from './integrity.ts'
+import type { Change, ChangeFacts, FileText } from './facts.ts'
+import { isTestPath, nameOf } from './paths.ts'
+import { holdsTargets, scriptsNamed } from './settings/commands.ts'
+import { holdsFloors } from './settings/floors.ts'
+import { toolOf } from './settings/tools.ts'
+import { languageOf } from './source/languages/index.ts'
 
-export type ChangeSet = Pick<ChangeFacts, 'onBase' | 'changes' | 'patches' | 'manifests'> & { diff: VerifyReport['diff'] }
+export type ChangeSet = Pick<ChangeFacts, 'onBase' | 'changes' | 'files' | 'passedOver'> & { diff: VerifyReport['diff'] }
 
-/** Above this many test files their patch is read whole instead of by name. */
-const MAX_PATHS = 300
+/** Changed test and check files that are read, deleted and changed ones before new ones. */
+const MAX_FILES = 600
+/** Bytes of one side of a file; generated files are longer, tests that people write are not. */
+const MAX_BYTES = 512 * 1024
+/** Bytes of both sides of all files. */
+const MAX_ALL_BYTES = 16 * 1024 * 1024
+/** Paths handed to git at once. */
+const CHUNK = 100
+const AT_ONCE = 4
 
 /** What lies between two commits, as far as integrity asks. */
-export async function readChanges(git: Git, base: string, head: string): Promise<ChangeSet> {
+export async function readChanges(git: Git, base: string, head: string, commands: readonly string[]): Promise<ChangeSet> {
   const range = ['--no-ext-diff', '--no-textconv', '--no-color', '-M', base, head]
-  const [names, short, ancestor] = await Promise.all([
-    git.must(['diff', '--name-status', '-z', ...range, '--']),
+  const [raw, short, ancestor] = await Promise.all([
+    git.must(['diff', '--raw', '--no-abbrev', '-z', ...range, '--']),
     git.must(['diff', '--shortstat', ...range, '--']),
     git.may(['merge-base', '--is-ancestor', base, head]),
   ])
-  const changes = parseNames(names)
-  const tests = changes.filter((change) => change.status !== 'D' && isTestPath(change.path)).map((change) => change.path)
-  const manifests = changes.filter((change) => /(?:^|\/)package\.json$/.test(change.path) && change.status !== 'A').map((change) => change.path)
-  const patch = tests.length === 0 ? '' : await git.must(['diff', '-U0', '--src-prefix=a/', '--dst-prefix=b/', ...range, '--', ...(tests.length > MAX_PATHS ? [] : tests.map((path) => `:(literal)${path}`))])
+  const entries = parseRaw(raw)
+  const scripts = scriptsNamed(commands)
+  const wanted = entries.filter(({ path, from }) => [path, from ?? path].some((one) => isRead(one) || scripts.has(one))).toSorted((a, b) => rank(a) - rank(b))
+  const first = wanted.slice(0, MAX_FILES)
+  const [before, after] = await Promise.all([sizesOf(git, base, first.map((entry) => entry.from ?? entry.path)), sizesOf(git, head, first.map((entry) => entry.path))])
+  let bytes = 0
+  const chosen = first.filter((entry) => {
+    const size = [before.get(entry.from ?? entry.path) ?? 0, after.get(entry.path) ?? 0].reduce((sum, one) => sum + (one > MAX_BYTES ? 0 : one), 0)
+    if (bytes + size > MAX_ALL_BYTES) return false
+    bytes += size
+    return true
+  })
   return {
     onBase: ancestor !== null,
-    changes,
-    patches: parsePatch(patch),
-    manifests: await Promise.all(manifests.map((path) => readManifest(git, base, head, path))),
+    changes: entries.map(({ status, path, from }) => ({ status, path, from })),
+    files: await inTurns(chosen, (entry) => readFileText(git, entry, before.get(entry.from ?? entry.path) ?? 0, after.get(entry.path) ?? 0)),
+    passedOver: wanted.length - chosen.length,
     diff: parseShort(short),
   }
 }
 
-async function readManifest(git: Git, base: string, head: string, path: string): Promise<Manifest> {
-  const [before, after] = await Promise.all([git.may(['show', `${base}:${path}`]), git.may(['show', `${head}:${path}`])])
-  return { path, base: before, head: after }
+const isRead = (path: string): boolean => (languageOf(path) !== null && (isTestPath(path) || path.endsWith('.rs'))) || toolOf(path) !== null || holdsFloors(path) || holdsTargets(path) || nameOf(path) === 'package.json'
+const rank = (entry: Change): number => (entry.status === 'A' ? 1 : 0)
+
+type Entry = Change & { before: Side; after: Side }
+type Side = { mode: string; id: string }
+
+async function readFileText(git: Git, entry: Entry, sizeBefore: number, sizeAfter: number): Promise<FileText> {
+  const [base, head] = await Promise.all([readSide(git, entry.before, sizeBefore), readSide(git, entry.after, sizeAfter)])
+  return { path: entry.path, from: entry.from, base: base.text, head: head.text, unread: head.unread ?? (head.text === null ? null : base.unread) }
+}
+
+/** The text of a blob, line ends made one kind; null where there is none, with a reason where there is a file. */
+async function readSide(git: Git, { mode, id }: Side, size: number): Promise<{ text: string | null; unread: string | null }> {
+  // Links and submodules have no text of their own; the change of type tells.
+  if (!mode.startsWith('100')) return { text: null, unread: null }
+  if (size > MAX_BYTES) return { text: null, unread: `it is larger than ${MAX_BYTES / 1024} KiB` }
+  const blob = await git.call(['cat-file', 'blob', id])
+  if (blob.exitCode !== 0) return { text: null, unread: 'git has no text of it' }
+  if (blob.stdout.includes('\0')) return { text: null, unread: 'it is no text' }
+  return { text: blob.stdout.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n'), unread: null }
+}
+
+async function sizesOf(git: Git, commit: string, paths: readonly string[]): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>()
+  for (let from = 0; from < paths.length; from += CHUNK) {
+    const listed = await git.must(['ls-tree', '-l', '-z', '--full-tree', commit, '--', ...paths.slice(from, from + CHUNK)])
+    for (const line of listed.split('\0')) {
+      const [about = '', path] = line.split('\t')
+      if (path !== undefined) sizes.set(path, Number(about.trim().split(/\s+/).at(-1)) || 0)
+    }
+  }
+  return sizes
+}
+
+async function inTurns<T, R>(items: readonly T[], use: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let from = 0; from < items.length; from += AT_ONCE) results.push(...(await Promise.all(items.slice(from, from + AT_ONCE).map(use))))
+  return results
 }
 
 export function parseShort(text: string): VerifyReport['diff'] {
@@ -38,39 +93,22 @@ export function parseShort(text: string): VerifyReport['diff'] {
   return { files: count(/(\d+) files? changed/), insertions: count(/(\d+) insertion/), deletions: count(/(\d+) deletion/) }
 }
 
-/** `git diff --name-status -z`: status, path, and for renames the old path before the new. */
-export function parseNames(text: string): Change[] {
-  const fields = text.split('\0').filter((field) => field !== '')
-  const changes: Change[] = []
-  for (let index = 0; index < fields.length; ) {
-    const letter = (fields[index] ?? '').charAt(0)
+/** `git diff --raw -z`: ":mode mode id id status", path, and for renames the old path before the new. */
+export function parseRaw(text: string): Entry[] {
+  const fields = text.split('\0')
+  const entries: Entry[] = []
+  for (let index = 0; index + 1 < fields.length; ) {
+    const [before = '', after = '', idBefore = '', idAfter = '', letters = ''] = (fields[index] ?? '').slice(1).split(' ')
+    const letter = letters.charAt(0)
+    const sides = { before: { mode: before, id: idBefore }, after: { mode: after, id: idAfter } }
     if (letter === 'R' || letter === 'C') {
-      changes.push({ status: letter === 'R' ? 'R' : 'A', from: fields[index + 1] ?? null, path: fields[index + 2] ?? '' })
+      const [from = '', path = ''] = fields.slice(index + 1, index + 3)
+      entries.push(letter === 'R' ? { status: 'R', path, from, ...sides } : { status: 'A', path, from: null, ...sides, before: { mode: '000000', id: '' } })
       index += 3
     } else {
-      changes.push({ status: letter === 'A' || letter === 'D' || letter === 'T' ? letter : 'M', from: null, path: fields[index + 1] ?? '' })
+      entries.push({ status: letter === 'A' || letter === 'D' || letter === 'T' ? letter : 'M', path: fields[index + 1] ?? '', from: null, ...sides })
       index += 2
     }
   }
-  return changes
-}
-
-/** Added and removed lines by file, from a patch without context. */
-export function parsePatch(text: string): Patch[] {
-  const patches: Patch[] = []
-  let inHeader = true
-  for (const line of text.split('\n')) {
-    if (line.startsWith('diff --git ')) {
-      inHeader = true
-      patches.push({ path: '', added: [], removed: [] })
-      continue
-    }
-    const patch = patches.at(-1)
-    if (!patch) continue
-    if (line.startsWith('@@')) inHeader = false
-    else if (inHeader && line.startsWith('+++ b/')) patch.path = line.slice(6).replace(/\t$/, '')
-    else if (!inHeader && line.startsWith('+')) patch.added.push(line.slice(1))
-    else if (!inHeader && line.startsWith('-')) patch.removed.push(line.slice(1))
-  }
-  return patches.filter((patch) => patch.path !== '')
+  return entries
 }

@@ -3,54 +3,88 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { removeTree } from '../files.ts'
-import { withWorktree, type Git } from '../git.ts'
-import { runCommand } from '../process/run.ts'
-import { countTests } from './counts.ts'
-import type { Measured } from './judge.ts'
+import { openGit, withWorktree, type Git } from '../git.ts'
+import { runCommand, type CommandResult } from '../process/run.ts'
+import { readCounts } from './counts.ts'
+import { askForReports } from './junit/ask.ts'
+import { collectReports, markTime } from './junit/collect.ts'
+import type { Measured, Ran } from './measured.ts'
 import { passes } from './signature.ts'
 
 const OUTPUT_TAIL_BYTES = 8192
 
 export type Checks = {
   setup: readonly string[]
+  /** May fail at head as they failed at base. */
   verify: readonly string[]
+  /** Must succeed at head whatever they did at base; a command in both is required. */
+  required?: readonly string[]
   /** For all setup commands together, and again for all verify commands. */
   limitMs: number
 }
 
 export type Room = { git: Git; env: Record<string, string>; signal: AbortSignal }
 
+/** What is run on a commit, each command once. */
+export const commandsOf = (checks: Pick<Checks, 'verify' | 'required'>): string[] => [...new Set([...checks.verify, ...(checks.required ?? [])])]
+
 /**
- * Runs setup and verify commands on a commit: in a worktree nobody has touched, with a HOME of its
- * own and an environment without credentials. Nothing that was started is left.
+ * Runs setup and checks on a commit: in a worktree nobody has touched, with a HOME of its own and an
+ * environment without credentials. Runners are asked for JUnit files besides. Nothing that was started
+ * is left.
  */
 export async function measure(room: Room, sha: string, checks: Checks): Promise<Measured> {
-  if (checks.verify.length === 0) return { setup: null, checks: [] }
-  const home = await mkdtemp(join(tmpdir(), 'ralph-home-'))
+  const commands = commandsOf(checks)
+  if (commands.length === 0) return { setup: null, checks: [] }
+  const [home, reports] = await Promise.all([mkdtemp(join(tmpdir(), 'ralph-home-')), mkdtemp(join(tmpdir(), 'ralph-reports-'))])
   try {
     return await withWorktree(room.git, sha, async (dir) => {
-      const run = commandsIn(dir, { ...room.env, HOME: home }, room.signal)
-      for (const done of await run(checks.setup, checks.limitMs, true)) if (!passes(done)) return { setup: done, checks: [] }
-      return { setup: null, checks: await run(checks.verify, checks.limitMs, false) }
+      const git = openGit(dir, room.env.PATH ?? '')
+      const own = { ...room.env, HOME: home }
+      const setup = await run({ dir, env: own, signal: room.signal, commands: checks.setup, limitMs: checks.limitMs, until: (done) => !passes(done.result) })
+      const broken = setup.find((done) => !passes(done.result))
+      if (broken) return { setup: broken.result, checks: [] }
+      const env = { ...own, ...(await askForReports(git, { dir, reports, env: own, commands })) }
+      const done = await run({ dir, env, signal: room.signal, commands, limitMs: checks.limitMs, reports: { git, folder: reports } })
+      return { setup: null, checks: done.map(({ result }) => result), ran: done.map(({ ran }) => ran) }
     })
   } finally {
-    await removeTree(home)
+    await Promise.all([home, reports].map(removeTree))
   }
 }
 
-function commandsIn(dir: string, env: Record<string, string>, signal: AbortSignal) {
-  return async (commands: readonly string[], limitMs: number, stopAtFailure: boolean): Promise<CheckResult[]> => {
-    const results: CheckResult[] = []
-    let left = limitMs
-    for (const command of commands) {
-      signal.throwIfAborted()
-      const done = await runCommand({ command, cwd: dir, env, limitMs: Math.max(1000, left), signal })
-      signal.throwIfAborted()
-      left -= done.durationMs
-      const result: CheckResult = { command, exitCode: done.exitCode, durationMs: done.durationMs, timedOut: done.timedOut, outputTail: done.tail.text(OUTPUT_TAIL_BYTES), tests: countTests(done.tail.text()) }
-      results.push(result)
-      if (stopAtFailure && !passes(result)) break
-    }
-    return results
+type Done = { result: CheckResult; ran: Ran }
+type Work = { dir: string; env: Record<string, string>; signal: AbortSignal; commands: readonly string[]; limitMs: number; until?: (done: Done) => boolean; reports?: { git: Git; folder: string } }
+
+async function run({ dir, env, signal, commands, limitMs, until, reports }: Work): Promise<Done[]> {
+  const all: Done[] = []
+  let left = limitMs
+  for (const command of commands) {
+    signal.throwIfAborted()
+    const since = reports ? await markTime(reports.folder) : 0
+    const ended = await runCommand({ command, cwd: dir, env, limitMs: Math.max(1000, left), signal })
+    signal.throwIfAborted()
+    left -= ended.durationMs
+    const done = toDone(command, ended, reports ? await collectReports(reports.git, { dir, reports: reports.folder, since }) : null)
+    all.push(done)
+    if (until?.(done)) break
   }
+  return all
+}
+
+/** JUnit counts where there are some: they know skipped tests from executed ones whatever is printed. */
+function toDone(command: string, ended: CommandResult, junit: Ran['junit']): Done {
+  const text = ended.tail.text()
+  const whole = !ended.tail.isFull
+  const output = readCounts(text, whole)
+  const result: CheckResult = {
+    command,
+    exitCode: ended.exitCode,
+    durationMs: ended.durationMs,
+    timedOut: ended.timedOut,
+    outputTail: ended.tail.text(OUTPUT_TAIL_BYTES),
+    tests: junit?.counts ?? output?.counts ?? null,
+    ...(junit ? { counted: 'junit' as const } : output ? { counted: 'output' as const } : {}),
+  }
+  return { result, ran: { command, output, whole, junit } }
 }

@@ -12,7 +12,7 @@ export function signatureOf(check: CheckResult): string | null {
   const lines = plain(check.outputTail)
     .split('\n')
     .filter((line) => TELLING.test(line))
-    .map((line) => line.replace(/\/\S*ralph-(?:room|home)-\w+/g, '').replace(/0x[0-9a-f]+|\b[0-9a-f]{7,}\b/gi, '#').replace(/\d+(?:\.\d+)?/g, '#').trim())
+    .map((line) => line.replace(/\/\S*ralph-(?:room|home|reports)-\w+/g, '').replace(/0x[0-9a-f]+|\b[0-9a-f]{7,}\b/gi, '#').replace(/\d+(?:\.\d+)?/g, '#').trim())
   const unique = [...new Set(lines)].sort().slice(0, 60)
   return JSON.stringify([check.command, check.timedOut ? 'timeout' : check.exitCode, check.tests?.failed ?? null, unique])
 }

@@ -1,17 +1,38 @@
-import type { VerifyReport } from '@factory/shared'
+import type { Spec, VerifyReport } from '@factory/shared'
+import { markAsked } from './asked.ts'
 import { readChanges } from './diff.ts'
-import { inspect } from './integrity.ts'
+import { toFinding, type ChangeFacts } from './facts.ts'
+import { inspectChange, inspectLine } from './integrity.ts'
 import { toReport, type Measured } from './judge.ts'
-import { measure, type Checks, type Room } from './room.ts'
+import { commandsOf, measure, type Checks, type Room } from './room.ts'
 
-/** Measures head against what base gave. The diff is looked at first: an empty one needs no test run. */
-export async function verifyHead(room: Room, given: { baseSha: string; headSha: string; base: Measured; checks: Checks; allowUnchecked: boolean }): Promise<VerifyReport> {
+export type HeadToVerify = {
+  baseSha: string
+  headSha: string
+  base: Measured
+  checks: Checks
+  allowUnchecked: boolean
+  /** The frozen spec: what it asks for by name does not block. */
+  spec?: Pick<Spec, 'tasks' | 'acceptance'> | null
+  /** See {@link dirtyPaths}; left out where no working tree is concerned. */
+  dirty?: readonly string[]
+}
+
+/**
+ * Measures head against what base gave: first that there is a diff that stands on base with nothing left
+ * in the tree, then the checks, then what became of tests and checks. Where the first does not hold,
+ * nothing is run.
+ */
+export async function verifyHead(room: Room, given: HeadToVerify): Promise<VerifyReport> {
   const { baseSha, headSha, base, checks, allowUnchecked } = given
-  const { diff, ...changes } = await readChanges(room.git, baseSha, headSha)
-  const empty = changes.changes.length === 0
-  const head: Measured = empty ? { setup: null, checks: [] } : await measure(room, headSha, checks)
-  const findings = inspect({ ...changes, base: base.checks, head: head.checks })
-  return toReport({ baseSha, headSha, base, head, findings, diff, allowUnchecked })
+  const commands = [...checks.setup, ...commandsOf(checks)]
+  const { diff, ...changes } = await readChanges(room.git, baseSha, headSha, commands)
+  const line = inspectLine({ ...changes, dirty: given.dirty ?? [] })
+  const head: Measured = line.length > 0 ? { setup: null, checks: [] } : await measure(room, headSha, checks)
+  const facts: ChangeFacts = { ...changes, dirty: given.dirty ?? [], commands, base: base.checks, head: head.checks, ranBase: base.ran ?? [], ranHead: head.ran ?? [] }
+  const change = inspectChange(facts)
+  const findings = [...line, ...(given.spec ? markAsked(change, given.spec) : change)].map(toFinding)
+  return toReport({ baseSha, headSha, base, head, findings, diff, required: checks.required ?? [], allowUnchecked })
 }
 
 /** Why base cannot serve to compare with, or null when it can. */

@@ -6,8 +6,8 @@ export type Chosen = { environment: WorkEnvironment; limits: Limits; model: stri
 
 /**
  * What a run uses: `.factory.yml` word for word where it says something, detection where it does
- * not; the spec's own checks are run besides the repository's, never instead of them. A
- * repository's limits can only lower the factory's.
+ * not; the spec's own checks are run besides the repository's, never instead of them, and unlike
+ * those they have to succeed even if they failed before. A repository's limits can only lower the factory's.
  */
 export function choose(given: { yml: FactoryYml | null; detected: Detected; specVerify: readonly string[]; limits: Limits; model: string }): Chosen {
   const { yml, detected, specVerify, limits } = given
@@ -23,7 +23,7 @@ export function choose(given: { yml: FactoryYml | null; detected: Detected; spec
   ]
   const source = says ? 'factory_yml' : detected.setup.length + detected.verify.length > 0 ? 'detected' : extra.length > 0 ? 'spec' : 'none'
   return {
-    environment: { source, image: yml?.image ?? null, setup, verify: [...own, ...extra], notes },
+    environment: { source, image: yml?.image ?? null, setup, verify: [...own], ...(extra.length > 0 ? { required: extra } : {}), notes },
     limits: lower(limits, yml?.limits),
     model: yml?.model ?? given.model,
   }

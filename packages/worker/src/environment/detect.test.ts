@@ -94,8 +94,8 @@ describe('choose', () => {
   })
 
   test('the spec\'s checks come besides, never instead', () => {
-    expect(pick({ specVerify: ['npm run test', 'true'] }).environment).toMatchObject({ source: 'detected', verify: ['npm run test', 'true'] })
-    expect(pick({ detected: none, specVerify: ['sh t.sh'] }).environment).toMatchObject({ source: 'spec', verify: ['sh t.sh'] })
+    expect(pick({ specVerify: ['npm run test', 'true'] }).environment).toMatchObject({ source: 'detected', verify: ['npm run test'], required: ['true'] })
+    expect(pick({ detected: none, specVerify: ['sh t.sh'] }).environment).toMatchObject({ source: 'spec', verify: [], required: ['sh t.sh'] })
     expect(pick({ detected: none }).environment).toMatchObject({ source: 'none', verify: [] })
   })
 

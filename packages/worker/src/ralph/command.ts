@@ -3,10 +3,10 @@ import type { Limits } from '../environment/choose.ts'
 export type RalphTask =
   | { mode: 'run'; baseSha: string; learnings: string | null; previous: string | null }
   | { mode: 'draft' }
-  | { mode: 'verify'; baseSha: string; headSha: string }
+  | { mode: 'verify'; baseSha: string; headSha: string; spec: string | null }
 
 /** Ralph's command line for a task. `setup` is one command that does the whole setup, or null; `beforeEdit` takes the lock of a file. */
-export function ralphCommand(ralph: readonly string[], task: RalphTask, given: { runId: number; model: string; limits: Limits; setup: string | null; verify: readonly string[]; beforeEdit: string }): string[] {
+export function ralphCommand(ralph: readonly string[], task: RalphTask, given: { runId: number; model: string; limits: Limits; setup: string | null; verify: readonly string[]; required: readonly string[]; beforeEdit: string }): string[] {
   const { limits } = given
   const run = ['--run', String(given.runId)]
   const model = ['--model', given.model]
@@ -17,7 +17,7 @@ export function ralphCommand(ralph: readonly string[], task: RalphTask, given: {
     '--iteration-minutes', String(limits.iterationMinutes),
   ]
   // With "=", so that a command which begins with a dash is not taken for a flag.
-  const checks = [...(given.setup === null ? [] : [`--setup=${given.setup}`]), ...given.verify.map((command) => `--verify=${command}`), '--verify-minutes', String(limits.verifyMinutes)]
+  const checks = [...(given.setup === null ? [] : [`--setup=${given.setup}`]), ...given.verify.map((command) => `--verify=${command}`), ...given.required.map((command) => `--require=${command}`), '--verify-minutes', String(limits.verifyMinutes)]
   switch (task.mode) {
     case 'run':
       return [
@@ -28,7 +28,7 @@ export function ralphCommand(ralph: readonly string[], task: RalphTask, given: {
     case 'draft':
       return [...ralph, 'draft', '--request', '.ai/request.md', '--out', 'SPEC.md', ...run, ...model, ...bounds]
     case 'verify':
-      return [...ralph, 'verify', '--base', task.baseSha, '--head', task.headSha, ...run, ...checks]
+      return [...ralph, 'verify', '--base', task.baseSha, '--head', task.headSha, ...run, ...checks, ...(task.spec === null ? [] : ['--spec', task.spec])]
   }
 }
 

@@ -26,11 +26,14 @@ export async function excludePaths(git: Git, paths: readonly string[]): Promise<
 }
 
 /** What the agent is given besides the checkout. Returns the paths of the files that there was something to write into. */
-export async function writeInputs(dir: string, assignment: Assignment): Promise<{ learnings: string | null; previous: string | null }> {
+export async function writeInputs(dir: string, assignment: Assignment): Promise<{ learnings: string | null; previous: string | null; spec: string | null }> {
   const ai = join(dir, AI_DIR)
   await mkdir(ai, { recursive: true })
   const { item, run, learnings, previous } = assignment
   if (run.kind === 'build') await Bun.write(join(dir, SPEC_FILE), item.spec ?? '')
+  // The clean room has no checklist to work off; it is told what was asked for.
+  const asked = run.kind === 'verify' && item.spec !== null
+  if (asked) await Bun.write(join(ai, 'asked.md'), item.spec ?? '')
   if (run.kind === 'spec') await Bun.write(join(ai, 'request.md'), `# Request\n\nTitle: ${item.title.replace(/\s+/g, ' ')}\n\n${asData('request', item.description ?? item.spec ?? '')}\n`)
   if (learnings.length > 0) {
     const lines = learnings.map(({ kind, text }) => `- ${kind}: ${text.replace(/\s+/g, ' ')}`).join('\n')
@@ -40,7 +43,7 @@ export async function writeInputs(dir: string, assignment: Assignment): Promise<
     const report = previous.report ? `\n\nThe clean room said: ${previous.report.reason}\n${previous.report.head.filter(({ exitCode }) => exitCode !== 0).map(({ command, exitCode, outputTail }) => `\n$ ${command} (exit ${exitCode ?? 'none'})\n${outputTail}`).join('\n')}` : ''
     await Bun.write(join(ai, 'previous.md'), `# How the attempt before this one ended\n\n${asData('previous', `${previous.outcome.code}: ${previous.outcome.message}${report}`)}\n`)
   }
-  return { learnings: learnings.length > 0 ? `${AI_DIR}/learnings.md` : null, previous: previous ? `${AI_DIR}/previous.md` : null }
+  return { learnings: learnings.length > 0 ? `${AI_DIR}/learnings.md` : null, previous: previous ? `${AI_DIR}/previous.md` : null, spec: asked ? `${AI_DIR}/asked.md` : null }
 }
 
 /** A file that a model wrote: it may be missing, huge or no text at all. */

@@ -10,7 +10,7 @@ export function Evidence({ report, environment }: { report: VerifyReport | null;
       {environment && (
         <details>
           <summary>Setup and checks ({environment.source === 'factory_yml' ? 'from .factory.yml' : environment.source === 'detected' ? 'detected' : environment.source === 'spec' ? 'from the spec' : 'none found'})</summary>
-          <pre className="code">{[...environment.setup.map((line) => `setup:  ${line}`), ...environment.verify.map((line) => `verify: ${line}`), ...environment.notes.map((line) => `        ${line}`)].join('\n')}</pre>
+          <pre className="code">{[...environment.setup.map((line) => `setup:  ${line}`), ...environment.verify.map((line) => `verify: ${line}`), ...(environment.required ?? []).map((line) => `must:   ${line}`), ...environment.notes.map((line) => `        ${line}`)].join('\n')}</pre>
         </details>
       )}
     </>
@@ -37,7 +37,7 @@ function Report({ report }: { report: VerifyReport }) {
         <ul className="findings">
           {report.findings.map((finding) => (
             <li key={`${finding.rule}${finding.path}${finding.message}`}>
-              <strong>{finding.blocking ? 'Blocks' : 'To look at'}</strong>: {finding.message}
+              <strong>{finding.blocking ? 'Blocks' : finding.asked ? 'Asked for, to confirm' : 'To look at'}</strong>: {finding.message}
               {finding.path && <code> {finding.path}</code>}
             </li>
           ))}

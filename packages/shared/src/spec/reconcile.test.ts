@@ -1,7 +1,8 @@
-import { parseSpec, tickTasks } from '@factory/shared'
 import { expect, test } from 'bun:test'
 import * as fc from 'fast-check'
-import { reconcile } from './boxes.ts'
+import { parseSpec } from './parse.ts'
+import { reconcileSpec } from './reconcile.ts'
+import { tickTasks } from './tick.ts'
 
 const SPEC = '# T\n\n- [ ] one\n- [x] two\n- [ ] three\n\n## Verify\n\n```sh\nbun test\n```\n'
 const ids = parseSpec(SPEC).tasks.map((task) => task.id)
@@ -18,14 +19,14 @@ test.each<[string, string | null, { ticked: string[]; markdown: string; tampered
   ['other checks, and a tick', first.replace('bun test', 'true'), { ticked: ['one'], markdown: first, tampered: true }],
   ['the file is gone', null, { ticked: [], markdown: SPEC, tampered: true }],
 ])('%s', (_name, found, expected) => {
-  const got = reconcile(SPEC, found)
+  const got = reconcileSpec(SPEC, found)
   expect({ ...got, ticked: got.ticked.map((task) => task.text) }).toEqual(expected)
 })
 
 test('whatever is left in the file, only marks of open boxes change', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.array(fc.constantFrom('- [x] one', '- [x] three', '- [ ] two', '## Verify', '<!--', '```'), { maxLength: 8 }).map((lines) => lines.join('\n'))), (found) => {
-      const { markdown, ticked } = reconcile(SPEC, found)
+      const { markdown, ticked } = reconcileSpec(SPEC, found)
       expect(markdown).toBe(tickTasks(SPEC, ticked.map((task) => task.id)))
       expect(parseSpec(markdown).verify).toEqual(['bun test'])
       expect(parseSpec(markdown).tasks[1]?.done).toBe(true)

@@ -1,4 +1,6 @@
-import { parseSpec, tickTasks, type SpecTask } from '@factory/shared'
+import { parseSpec } from './parse.ts'
+import { tickTasks } from './tick.ts'
+import type { SpecTask } from './types.ts'
 
 export type Reconciled = {
   /** What SPEC.md has to say now. */
@@ -13,7 +15,7 @@ export type Reconciled = {
  * Holds what the agent left in SPEC.md against what stood there before it: boxes may be ticked, and
  * that is all. A spec that is gone or reworded comes back as it was.
  */
-export function reconcile(before: string, found: string | null): Reconciled {
+export function reconcileSpec(before: string, found: string | null): Reconciled {
   const was = parseSpec(before)
   const done = new Set(found === null ? [] : parseSpec(found).tasks.filter((task) => task.done).map((task) => task.id))
   const ticked = was.tasks.filter((task) => !task.done && done.has(task.id))
