@@ -1,12 +1,15 @@
 import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT } from '@factory/shared'
-import { readFile, rm } from 'node:fs/promises'
-import { commitWork } from './git.ts'
+import { rm } from 'node:fs/promises'
+import { oddity, readOwn } from './files.ts'
+import { refuseUnfinished } from './git/unfinished.ts'
+import { saveFound } from './git.ts'
 import { openLocks } from './locks/open.ts'
 import { Ended } from './outcome.ts'
 import { filesIn, hideFiles, type Place } from './place.ts'
 import { loadState, type RunState } from './progress/state.ts'
 import { lineFor, specOfLeft } from './take-up.ts'
 import { readGuidance } from './prompt/guidance.ts'
+import { tellHeldBack } from './tell-held-back.ts'
 import { save, setSpec, specOf, type RunOptions, type Session } from './session.ts'
 import { measure } from './verify/room.ts'
 import { unusableBase } from './verify/verify.ts'
@@ -22,16 +25,19 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   await hideFiles(place)
   const left = await loadState(filesIn(place.ai).state)
   const old = left?.run === run ? left : null
+  // Of a run that was killed in the middle it is the agent's, and is forgotten with the first commit.
+  if (!old?.current && (await place.git.head())) await refuseUnfinished(place.git)
   const line = await lineFor(place.git, old)
   const spec = old ? await specOfLeft(old, place.spec, filesIn(place.ai).events) : await readSpec(place, options.spec)
-  const found = { ...line, ...(await commitWork(place.git, line, 'Save the work found in the tree')) }
+  const found = { ...line, ...(await saveFound(place.git, line, 'Save the work found in the tree')) }
   const state = old ? goOn(old, options, spec, found) : await fresh(options, run, place, world, spec, found)
-  const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), locks: options.beforeEdit === null ? null : openLocks({ command: options.beforeEdit, place, env: world.callerEnv, emit: world.emit, sleep: world.sleep, signal: world.signal }), startedMs: world.now(), reports: new Map() }
+  const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), locks: options.beforeEdit === null ? null : openLocks({ command: options.beforeEdit, place, env: world.callerEnv, emit: world.emit, sleep: world.sleep, signal: world.signal }), startedMs: world.now(), reports: new Map(), heldBack: new Set() }
   for (const event of leftUntold(old?.untold ?? null, world.nextSeq())) world.emit(event)
   await setSpec(session, state.spec)
   if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
   await save(session)
   world.emit({ event: 'run.started', mode: 'run', baseSha: state.baseSha, tasks: specOf(session).tasks, verify: state.verify, model: options.model, maxIterations: options.bounds.maxIterations, resumed: old !== null })
+  tellHeldBack(session, state.iterations.length, found.heldBack)
   await measureBase(session)
   return session
 }
@@ -58,9 +64,10 @@ export function goOn(left: RunState, options: RunOptions, spec: string, found: F
 
 /** @throws Ended when it cannot be read or worked off */
 export async function readSpec(place: Place, name: string): Promise<string> {
-  const text = await readFile(place.spec, 'utf8').catch((error: unknown) => {
-    throw new Ended(RALPH_EXIT.badSpec, `the spec ${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  })
+  const odd = await oddity(place.spec, 'file')
+  if (odd !== null) throw new Ended(RALPH_EXIT.badSpec, `the spec ${name} is ${odd} and not a file; name the file itself with --spec`)
+  const text = await readOwn(place.spec)
+  if (text === null) throw new Ended(RALPH_EXIT.badSpec, `the spec ${name} cannot be read: there is no such file, or it is not readable`)
   const problems = checkSpec(parseSpec(text))
   if (problems.length > 0) throw new Ended(RALPH_EXIT.badSpec, problems.map((problem) => problem.message).join('; '))
   return text

@@ -23,7 +23,8 @@ export async function verifyNow(session: Session): Promise<VerifyReport> {
       checks: { setup: state.setup, verify: state.verify, required: state.required, limitMs: options.verifyMs },
       allowUnchecked: options.allowUnchecked,
       spec: specOf(session),
-      dirty: await dirtyPaths(place.git),
+      // What no commit can hold was told already; it must not keep a run with a user's large file from ever being done.
+      dirty: (await dirtyPaths(place.git)).filter((path) => !session.heldBack.has(path.replace(/\/$/, ''))),
     },
   )
   reports.set(state.head, report)
@@ -71,7 +72,7 @@ async function withLocks({ state, locks }: Session, report: VerifyReport): Promi
 async function history({ state, place }: Session): Promise<Touched[]> {
   return Promise.all(
     state.iterations.map(async ({ task, commit, failure }) => {
-      const names = commit === null ? '' : ((await place.git.may(['diff-tree', '-r', '--no-commit-id', '--name-only', '-z', commit])) ?? '')
+      const names = commit === null ? '' : ((await place.git.may(['diff-tree', '-r', '--no-commit-id', '--name-only', '-z', commit, '--'])) ?? '')
       return { task, failure, paths: names.split('\0').filter(Boolean) }
     }),
   )

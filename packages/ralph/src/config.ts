@@ -10,6 +10,8 @@ const Environment = z.object({
   PATH: z.string().default(DEFAULT_PATH).describe('a search path'),
   LANG: z.string().default('C.UTF-8').describe('a locale'),
   TMPDIR: z.string().default('/tmp').describe('a directory for temporary files'),
+  HOME: text.describe("the user's home, for git's settings about line ends and ignored files"),
+  XDG_CONFIG_HOME: text,
   CLAUDE_BIN: text.describe('the path of the claude binary'),
   IS_SANDBOX: text,
   ANTHROPIC_BASE_URL: text,
@@ -31,6 +33,8 @@ const Environment = z.object({
 export type RalphEnvironment = {
   claudeBin: string | null
   path: string
+  /** Where the user's own settings of git are found. */
+  home: { HOME?: string; XDG_CONFIG_HOME?: string }
   /** For setup and verify commands: no credential among them. */
   command: Record<string, string>
   /** For the agent: the same and the model's credential. */
@@ -68,11 +72,12 @@ export function readEnvironment(env: Record<string, string | undefined>, root = 
     }
     return picked
   }
-  const further = (given.RALPH_ENV ?? []).filter((name) => env[name] !== undefined && !Object.hasOwn(Environment.shape, name) && name !== 'HOME')
+  const further = (given.RALPH_ENV ?? []).filter((name) => env[name] !== undefined && !Object.hasOwn(Environment.shape, name))
   const command = { ...Object.fromEntries(further.map((name) => [name, env[name] ?? ''])), PATH: given.PATH, LANG: given.LANG, TMPDIR: given.TMPDIR, ...pick(NETWORK), ...pick(OUTER) }
   return {
     claudeBin: given.CLAUDE_BIN ?? null,
     path: given.PATH,
+    home: { ...(given.HOME ? { HOME: given.HOME } : {}), ...(given.XDG_CONFIG_HOME ? { XDG_CONFIG_HOME: given.XDG_CONFIG_HOME } : {}) },
     command: { ...command, CI: 'true', TERM: 'dumb' },
     // Claude refuses --dangerously-skip-permissions to root unless it is told that this is a sandbox.
     agent: { ...command, ...pick(CREDENTIALS), ...(root || given.IS_SANDBOX ? { IS_SANDBOX: given.IS_SANDBOX ?? '1' } : {}), ...AGENT_SETTINGS },

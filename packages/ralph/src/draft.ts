@@ -1,6 +1,9 @@
 import { adviseSpec, checkSpec, NO_USAGE, parseSpec, RALPH_EXIT, type Usage } from '@factory/shared'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { execute } from './execute.ts'
+import { oddity, readOwn, writeOwn } from './files.ts'
+import { withIndexApart } from './git/apart.ts'
 import { snapshot } from './git.ts'
 import { addUsage, Ended, type Outcome } from './outcome.ts'
 import { restore } from './restore.ts'
@@ -31,11 +34,26 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
   if (options.request.trim() === '') throw new Ended(RALPH_EXIT.badSpec, 'the request is empty')
   const head = await place.git.head()
   if (!head) throw new Ended(RALPH_EXIT.baseUnverifiable, 'the repository has no commit to look at')
+  const odd = await oddity(place.spec, 'file')
+  if (odd !== null) throw new Ended(RALPH_EXIT.usage, `${place.specName} is ${odd} and not a file; name another one with --out`)
   await hideFiles(place)
+  const old = await readOwn(place.spec)
+  return withIndexApart(place.git, (git) => write(options, { ...place, git }, world, head)).finally(() => putBack(place, old))
+}
+
+/** A spec that was there comes back when no new one was written, and else stays beside it. */
+async function putBack(place: Place, old: string | null): Promise<void> {
+  if (old === null) return
+  const now = await readOwn(place.spec)
+  if (now === null) await writeOwn(place.spec, old)
+  else if (now !== old) await writeOwn(join(place.ai, 'replaced-spec.md'), old)
+}
+
+async function write(options: DraftOptions, place: Place, world: World, head: string): Promise<Outcome> {
   const files = filesIn(place.ai)
   await mkdir(place.ai, { recursive: true })
   await Promise.all([rm(place.spec, { force: true }), rm(files.question, { force: true })])
-  const [before, guidance] = [await snapshot(place.git), await readGuidance(place.git, head)]
+  const [before, guidance] = [(await snapshot(place.git, head)).tree, await readGuidance(place.git, head)]
   const began = world.now()
   const tries = Math.min(options.maxIterations, 3)
   world.emit({ event: 'run.started', mode: 'draft', baseSha: head, tasks: [], verify: [], model: options.model, maxIterations: tries, resumed: false })
@@ -52,12 +70,12 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
     const done = await execute(world, { iteration, dir: place.dir, prompt: prompt.text, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS, beforeEdit: null })
     const used = { ...done.usage, iterations: done.end ? 0 : 1 }
     usage = addUsage(usage, used)
-    await restore(place.git, before)
+    await restore(place.git, before, head)
     if (done.end) return end(done.end)
     world.emit({ event: 'iteration.finished', iteration, durationMs: world.now() - started, isError: done.result.verdict.kind !== 'worked', endedBy: done.result.endedBy, commit: null, tree: null, usage: used, text: done.result.text?.slice(0, 4000) ?? null })
 
-    const text = await readFile(place.spec, 'utf8').catch(() => '')
-    const question = (await readFile(files.question, 'utf8').catch(() => '')).trim().slice(0, 10_000)
+    const text = (await readOwn(place.spec)) ?? ''
+    const question = ((await readOwn(files.question)) ?? '').trim().slice(0, 10_000)
     if (question && text.trim() === '') {
       world.emit({ event: 'stuck.detected', rule: 'question', facts: [question] })
       return end({ exitCode: RALPH_EXIT.stuck, reason: question })
@@ -76,5 +94,5 @@ export async function runDraft(options: DraftOptions, place: Place, world: World
 /** The next try begins without the refused text, which stays for people to look at. */
 async function keepRefused(place: Place, text: string): Promise<void> {
   await rm(place.spec, { force: true })
-  if (text.trim() !== '') await writeFile(`${filesIn(place.ai).question.replace(/question\.md$/, 'refused-spec.md')}`, text)
+  if (text.trim() !== '') await writeOwn(join(place.ai, 'refused-spec.md'), text)
 }

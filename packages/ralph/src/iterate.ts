@@ -1,6 +1,6 @@
 import { reconcileSpec, type SpecTask } from '@factory/shared'
-import { readFile } from 'node:fs/promises'
 import { execute, type Execution } from './execute.ts'
+import { readOwn } from './files.ts'
 import { commitWork } from './git.ts'
 import { addUsage, type Outcome } from './outcome.ts'
 import type { IterationFact } from './progress/facts.ts'
@@ -9,6 +9,7 @@ import { unasked } from './locks/unasked.ts'
 import { buildPrompt, diagnosisPrompt, RULES, type Prompt } from './prompt/prompt.ts'
 import { restore } from './restore.ts'
 import { elapsedMs, emit, outcome, save, setSpec, specOf, tell, type Session } from './session.ts'
+import { tellHeldBack } from './tell-held-back.ts'
 import { takeLearnings, takeNotes } from './notes.ts'
 import { judgeWork } from './judge-work.ts'
 
@@ -55,7 +56,7 @@ export function promptFor(session: Pick<Session, 'state' | 'options' | 'place' |
 /** Commits what was done, holds the agent's ticks against the tree, and measures it. */
 async function keepWork(session: Session, turn: Turn, done: Execution): Promise<Outcome | null> {
   const { state, place } = session
-  const boxes = reconcileSpec(state.spec, await readFile(place.spec, 'utf8').catch(() => null))
+  const boxes = reconcileSpec(state.spec, await readOwn(place.spec))
   if (boxes.tampered) emit(session, { event: 'agent.activity', iteration: turn.iteration, kind: 'system', summary: `${place.specName} was edited beyond its boxes; the edit is undone`, tool: null, parent: null, rule: 'checklist_edited' })
   const held = await session.locks?.keep(state.head, state.baseSha)
   const kept = await commitWork(place.git, { branch: state.branch, parent: state.head }, `Ralph ${turn.iteration}: ${turn.task.text.slice(0, 60)}`)
@@ -63,7 +64,9 @@ async function keepWork(session: Session, turn: Turn, done: Execution): Promise<
   await close(session, turn, done, kept)
   // What a limit or a signal cut short is kept, and judged when it is done: its ticks wait.
   await setSpec(session, done.end ? state.spec : boxes.markdown)
+  const told = tellHeldBack(session, turn.iteration, kept.heldBack)
   if (!done.end) await judgeWork(session, { done, ticked: boxes.ticked, changed: kept.commit !== null })
+  state.evidence.push(...told)
   await takeNotes(session)
   state.evidence.push(...undoneOf(held))
   state.current = null
@@ -79,7 +82,7 @@ const undoneOf = (held: Kept | undefined): string[] =>
 /** A diagnosis leaves words for the next attempt and nothing else: whatever it changed is undone. */
 async function keepDiagnosis(session: Session, turn: Turn, done: Execution): Promise<Outcome | null> {
   const { state, place } = session
-  await restore(place.git, (await place.git.must(['rev-parse', `${state.head}^{tree}`])).trim())
+  await restore(place.git, (await place.git.must(['rev-parse', `${state.head}^{tree}`])).trim(), state.head)
   const kept = await commitWork(place.git, { branch: state.branch, parent: state.head }, 'nothing')
   await setSpec(session, state.spec)
   if (done.end === null && done.result.verdict.kind === 'worked') state.diagnosis = done.result.text?.trim() || null

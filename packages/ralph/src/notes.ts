@@ -1,5 +1,6 @@
 import { parseNewLearnings, type NewLearning } from '@factory/shared'
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
+import { readOwn } from './files.ts'
 import { filesIn } from './place.ts'
 import type { Session } from './session.ts'
 
@@ -8,7 +9,7 @@ export async function takeLearnings(session: Session): Promise<NewLearning[]> {
   const { state, place } = session
   const name = (learning: NewLearning): string => `${learning.kind}:${learning.text.toLowerCase()}`
   const known = new Set(state.learnings.map(name))
-  const text = await readFile(filesIn(place.ai).newLearnings, 'utf8').catch(() => '')
+  const text = (await readOwn(filesIn(place.ai).newLearnings)) ?? ''
   const fresh = parseNewLearnings(text).filter((learning) => !known.has(name(learning)))
   state.learnings.push(...fresh)
   return fresh
@@ -16,9 +17,9 @@ export async function takeLearnings(session: Session): Promise<NewLearning[]> {
 
 /** What the agent wrote when it gave up goes into the next prompt; the file is Ralph's. */
 export async function takeNotes({ state, place }: Session): Promise<void> {
-  const notes = (await readFile(filesIn(place.ai).stuck, 'utf8').catch(() => '')).trim()
+  const notes = ((await readOwn(filesIn(place.ai).stuck)) ?? '').trim()
   if (notes === '') return
   state.evidence = [...state.evidence, `The iteration before gave up and wrote:\n${notes.slice(0, 3000)}`]
   state.agentNotes = notes.slice(0, 8000)
-  await rm(filesIn(place.ai).stuck, { force: true })
+  await rm(filesIn(place.ai).stuck, { force: true, recursive: true })
 }

@@ -1,13 +1,12 @@
 import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
-import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { writeOwn } from './files.ts'
 import type { Locks } from './locks/open.ts'
 import type { Outcome } from './outcome.ts'
 import { filesIn, type Place } from './place.ts'
 import type { Bounds } from './progress/decide.ts'
 import type { IterationFact } from './progress/facts.ts'
 import type { Guidance } from './prompt/prompt.ts'
-import { replaceFile } from './progress/replace.ts'
 import { saveState, type RunState } from './progress/state.ts'
 import type { World } from './world.ts'
 
@@ -49,6 +48,8 @@ export type Session = {
   startedMs: number
   /** Reports by commit: the same commit is not measured twice. */
   reports: Map<string, VerifyReport>
+  /** Paths that were said to be in no commit: each is told once. */
+  heldBack: Set<string>
 }
 
 export const specOf = (session: Pick<Session, 'state'>): Spec => parseSpec(session.state.spec)
@@ -84,9 +85,8 @@ export function amend({ state }: Session, more: Partial<IterationFact>): void {
 /** Makes this text SPEC.md, on disk and in the state. */
 export async function setSpec(session: Session, markdown: string): Promise<void> {
   session.state.spec = markdown
-  const own = dirname(filesIn(session.place.ai).state)
-  await mkdir(own, { recursive: true })
-  await replaceFile(session.place.spec, markdown, join(own, `spec.${process.pid}.tmp`), false)
+  // Not beside it: what a kill leaves there would be taken for work.
+  await writeOwn(session.place.spec, markdown, { temporary: join(dirname(filesIn(session.place.ai).state), `spec.${process.pid}.tmp`) })
 }
 
 export function outcome(session: Session, ending: Pick<Outcome, 'exitCode' | 'reason'> & { until?: string | null; report?: VerifyReport | null }): Outcome {

@@ -1,5 +1,5 @@
 import type { VerifyReport } from '@factory/shared'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeOwn } from './files.ts'
 import { filesIn } from './place.ts'
 import type { RunState } from './progress/state.ts'
 import { readFacts } from './progress/facts.ts'
@@ -13,8 +13,7 @@ type Why = { rule: string; facts: readonly string[] }
 /** `.ai/stuck.md`: what was measured first, what the agent said last, and what a person can do. */
 export async function writeStuck(session: Session, why: Why): Promise<void> {
   const { place } = session
-  await mkdir(place.ai, { recursive: true })
-  await writeFile(filesIn(place.ai).stuck, sayStuck({ state: session.state, tasks: specOf(session).tasks, minutes: elapsedMs(session) / 60_000, report: session.reports.get(session.state.head) ?? null, specName: place.specName }, why))
+  await writeOwn(filesIn(place.ai).stuck, sayStuck({ state: session.state, tasks: specOf(session).tasks, minutes: elapsedMs(session) / 60_000, report: session.reports.get(session.state.head) ?? null, specName: place.specName }, why))
 }
 
 export type Stuck = {

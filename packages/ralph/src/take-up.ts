@@ -1,6 +1,6 @@
 import { parseSpec, RALPH_EXIT, reconcileSpec, tickTasks } from '@factory/shared'
-import { readFile } from 'node:fs/promises'
 import { editedSince } from './edited-since.ts'
+import { readOwn } from './files.ts'
 import type { Git } from './git.ts'
 import { Ended } from './outcome.ts'
 import type { RunState } from './progress/state.ts'
@@ -56,7 +56,7 @@ async function isAgents(git: Git, left: RunState, head: string | null): Promise<
  * @throws Ended when the file was edited beyond its boxes
  */
 export async function specOfLeft(left: RunState, spec: string, events: string): Promise<string> {
-  const found = await readFile(spec, 'utf8').catch(() => null)
+  const found = await readOwn(spec)
   if (found === null || (cutOff(left) && !(await editedSince(spec, events)))) return left.spec
   const boxes = reconcileSpec(allOpen(left.spec), found)
   if (boxes.tampered) throw new Ended(RALPH_EXIT.badSpec, `${spec} was edited since run ${left.run} began: begin anew with another --run, or put the text back to go on`)

@@ -49,7 +49,7 @@ export function toRan(exitCode: number, lines: readonly string[]): Ran {
   return { exitCode, events, lines: [...lines], of: (name) => events.filter(isOf(name)) }
 }
 
-export type Given = { agent: Agent; options?: Partial<RunOptions>; world?: Partial<World>; stop?: AbortController; heartbeatMs?: number }
+export type Given = { agent: Agent; options?: Partial<RunOptions>; world?: Partial<World>; stop?: AbortController; heartbeatMs?: number; open?: typeof openPlace }
 
 const OPTIONS: Omit<RunOptions, 'dir'> = {
   spec: 'SPEC.md',
@@ -71,12 +71,12 @@ const OPTIONS: Omit<RunOptions, 'dir'> = {
 
 /** `ralph run` with another agent, its events parsed. */
 export function runRalph(repo: Repo, given: Given): Promise<Ran> {
-  return perform(repo, join(repo.dir, 'SPEC.md'), given, async (world, run) => runLoop({ ...OPTIONS, dir: repo.dir, ...given.options }, run, await openPlace({ dir: repo.dir, spec: 'SPEC.md', path: PATH }), world))
+  return perform(repo, join(repo.dir, 'SPEC.md'), given, async (world, run) => runLoop({ ...OPTIONS, dir: repo.dir, ...given.options }, run, await (given.open ?? openPlace)({ dir: repo.dir, spec: 'SPEC.md', path: PATH }), world))
 }
 
 export function draftRalph(repo: Repo, given: Given & { draft?: Partial<DraftOptions> }): Promise<Ran> {
   const draft: DraftOptions = { request: 'Add a greeting', model: null, maxIterations: 3, maxCostUsd: 10, maxMinutes: 10, iterationMs: 60_000, previous: null, ...given.draft }
-  return perform(repo, null, given, async (world) => runDraft(draft, await openPlace({ dir: repo.dir, spec: 'SPEC.md', path: PATH }), world))
+  return perform(repo, null, given, async (world) => runDraft(draft, await (given.open ?? openPlace)({ dir: repo.dir, spec: 'SPEC.md', path: PATH }), world))
 }
 
 async function perform(repo: Repo, resumes: string | null, given: Given, work: (world: World, run: string) => ReturnType<typeof runLoop>): Promise<Ran> {

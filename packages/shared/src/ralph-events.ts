@@ -82,7 +82,7 @@ export const RalphEvent = z.discriminatedUnion('event', [
     /** One line for people, at most 500 characters. */
     summary: z.string(),
     tool: z.string().nullable().default(null),
-    /** Set when Ralph undid something the agent did: `checklist_edited`. */
+    /** Set when Ralph undid something the agent did (`checklist_edited`) or could not commit something (`held_back`). */
     rule: z.string().nullable().default(null),
     /** Set when a subagent did it. */
     parent: z.string().nullable().default(null),

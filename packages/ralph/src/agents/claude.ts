@@ -9,6 +9,7 @@ import { Tail } from '../process/tail.ts'
 import type { Agent, AgentResult, AgentTask } from './agent.ts'
 import { openGuard, type Guard } from '../locks/guard.ts'
 import { judge, type Ending } from './judge.ts'
+import { withoutMentions } from './mentions.ts'
 import { fold, START, usageOf, type StreamState } from './stream.ts'
 
 export type ClaudeOptions = {
@@ -53,7 +54,7 @@ async function runClaude(options: ClaudeOptions, task: AgentTask): Promise<Agent
       // Transcripts of subagents would stay in the machine's temporary directory, for the next one to read.
       env: mark({ ...options.env, ...guard.env, HOME: home, CLAUDE_CODE_TMPDIR: join(home, 'tmp') }, marker),
       // Closed at once: an open silent stdin costs three seconds.
-      stdin: new TextEncoder().encode(task.prompt),
+      stdin: new TextEncoder().encode(withoutMentions(task.prompt)),
       stdout: 'pipe',
       stderr: 'pipe',
       detached: true,

@@ -8,7 +8,7 @@ import { openWriter } from '../events/writer.ts'
 import { runLoop } from '../loop.ts'
 import { installManaged, managedSettings } from '../locks/managed.ts'
 import { Ended } from '../outcome.ts'
-import { hideFiles, openPlace } from '../place.ts'
+import { excludeFiles, openPlace } from '../place.ts'
 import { readStatus, sayStatus } from '../status.ts'
 import { runVerify } from '../verify-run.ts'
 import type { World } from '../world.ts'
@@ -79,7 +79,7 @@ async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
     resumes: specFile,
     async work({ run, key, emit, nextSeq, signal }) {
       const world = worldOf(flags.claude, io, { key, emit, nextSeq, signal }, await mcpConfig(flags['mcp-config'], io))
-      const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path })
+      const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path, home: environmentOf(io).home })
       return runLoop(await runOptions(flags, io), run, place, world)
     },
   })
@@ -94,7 +94,7 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
       if (flags.request === null) throw new UsageError('--request FILE is missing: the file with what is asked for')
       const request = await readGiven('--request', flags.request, io)
       const world = worldOf(flags.claude, io, { key, emit, nextSeq, signal })
-      const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path })
+      const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path, home: environmentOf(io).home })
       return runDraft(
         {
           request: request ?? '',
@@ -120,8 +120,8 @@ async function verify(flags: Flags<'verify'>, io: Io): Promise<RalphExit> {
     async work({ key, emit, signal }) {
       if (flags.base === null || flags.head === null) throw new UsageError('--base SHA and --head SHA are both needed')
       const environment = environmentOf(io)
-      const place = await openPlace({ dir: job.dir, spec: 'SPEC.md', path: environment.path })
-      await hideFiles(place)
+      const place = await openPlace({ dir: job.dir, spec: 'SPEC.md', path: environment.path, home: environment.home })
+      await excludeFiles(place)
       const spec = await readGiven('--spec', flags.spec, io)
       const options = { base: flags.base, head: flags.head, setup: flags.setup, verify: flags.verify, required: flags.require, spec: spec === null ? null : parseSpec(spec), limitMs: flags['verify-minutes'] * MINUTE, allowUnchecked: flags['no-verify-ok'] }
       return runVerify(options, place.git, { key, commandEnv: environment.command, signal, emit })

@@ -1,9 +1,9 @@
 import { RALPH_EXIT, type RalphExit } from '@factory/shared'
-import { lstat, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { safeLine } from '../events/safe.ts'
 import { Ended } from '../outcome.ts'
-import { aiDir, filesIn, openPlace } from '../place.ts'
+import { aiDir, filesIn, inTheWay, openPlace } from '../place.ts'
 import { readHolder } from '../progress/lock.ts'
 import { UsageError, type Flags } from './flags.ts'
 import type { Io } from './io.ts'
@@ -33,8 +33,8 @@ export async function dryRunCommand(flags: Flags<'run'>, io: Io): Promise<RalphE
 async function look(flags: Flags<'run'>, io: Io): Promise<Plan & Means> {
   const dir = await realpath(resolve(io.cwd, flags.dir ?? '.')).catch(() => null)
   if (dir === null) throw new Ended(RALPH_EXIT.usage, `--dir ${resolve(io.cwd, flags.dir ?? '.')} is not a directory`)
-  const ai = await lstat(aiDir(dir)).catch(() => null)
-  if (ai !== null && !ai.isDirectory()) throw new Ended(RALPH_EXIT.usage, `${aiDir(dir)} is not a directory; Ralph keeps its files there and follows no link`)
+  const strange = await inTheWay(dir)
+  if (strange !== null) throw new Ended(RALPH_EXIT.usage, strange)
   const files = filesIn(aiDir(dir))
   const holder = await readHolder(files.lock)
   if (holder) throw new Ended(RALPH_EXIT.lockConflict, `another Ralph (process ${holder.pid}, run ${holder.run}) works in ${dir}`)
@@ -42,7 +42,7 @@ async function look(flags: Flags<'run'>, io: Io): Promise<Plan & Means> {
   const environment = environmentOf(io)
   const claude = claudeOf(flags.claude, environment, io)
   const spec = resolve(dir, flags.spec ?? 'SPEC.md')
-  const place = await openPlace({ dir, spec, path: environment.path })
+  const place = await openPlace({ dir, spec, path: environment.path, home: environment.home })
   const plan = await planRun(await runOptions(flags, io), flags.run ?? (await unfinishedRun(files, spec)), place, () => io.now().getTime())
   return { ...plan, claude, beforeEdit: flags['before-edit'], mcpConfig: servers === null ? null : flags['mcp-config'] }
 }

@@ -33,14 +33,14 @@ describe('a record that cannot be kept', () => {
     ['is a link out of the checkout', () => { mkdirSync(join(repo.dir, '.ai/ralph'), { recursive: true }); symlinkSync('/dev/full', events()) }],
     ['is a directory', () => mkdirSync(events(), { recursive: true })],
     ['has a file in its way', () => { mkdirSync(join(repo.dir, '.ai')); writeFileSync(join(repo.dir, '.ai/ralph'), '') }],
-  ])('%s: 20 and why, before anything is begun', async (_name, prepare) => {
+  ])('%s: 64 and why, before anything is begun', async (_name, prepare) => {
     repo = await makeRepo({})
     prepare()
     let begun = false
     const ran = await execute(async (given) => { begun = true; return fine(given) })
-    expect([begun, ran.exitCode]).toEqual([false, 20])
-    expect(ran.of('run.finished')).toMatchObject([{ exitCode: 20, reason: expect.stringMatching(/cannot be written/) }])
-    expect(ran.err).toContain('ended with 20')
+    expect([begun, ran.exitCode]).toEqual([false, 64])
+    expect(ran.of('run.finished')).toMatchObject([{ exitCode: 64, reason: expect.stringMatching(/and not a (file|directory)/) }])
+    expect(ran.err).toContain('ended with 64')
   })
 
   test('fills up in the middle: the work is told to stop, and what it kept is reported', async () => {

@@ -1,11 +1,11 @@
 import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared'
-import { lstat, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { DEFAULT_PATH } from '../config.ts'
 import { openWriter, type Emit } from '../events/writer.ts'
 import { openScreen } from '../events/screen.ts'
 import { Ended, interrupted, type Outcome } from '../outcome.ts'
-import { aiDir, filesIn } from '../place.ts'
+import { aiDir, filesIn, inTheWay } from '../place.ts'
 import { inherit } from '../process/inherit.ts'
 import { keyOf } from '../process/marker.ts'
 import { takeLock, type Holder } from '../progress/lock.ts'
@@ -33,8 +33,8 @@ export type Job = {
  */
 export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const dir = await realpath(resolve(job.dir)).catch(() => null)
-  const strange = dir !== null && (await isStrange(aiDir(dir)))
-  const files = dir === null || strange ? null : filesIn(aiDir(dir))
+  const strange = dir === null ? null : await inTheWay(dir)
+  const files = dir === null || strange !== null ? null : filesIn(aiDir(dir))
   const run = job.run ?? (job.resumes !== null && files ? await unfinishedRun(files, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
   const lock = files === null ? null : await tryLock(files.lock, run)
   const free = lock !== null && 'release' in lock
@@ -62,7 +62,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   let carried = false
   try {
     if (dir === null) throw new Ended(RALPH_EXIT.usage, `--dir ${job.dir} is not a directory`)
-    if (strange) throw new Ended(RALPH_EXIT.usage, `${aiDir(dir)} is not a directory; Ralph keeps its files there and follows no link`)
+    if (strange !== null) throw new Ended(RALPH_EXIT.usage, strange)
     if (lock !== null && 'heldBy' in lock) throw new Ended(RALPH_EXIT.lockConflict, `another Ralph (process ${lock.heldBy.pid}, run ${lock.heldBy.run}) works in ${dir}`)
     if (lock !== null && 'problem' in lock) throw new Ended(RALPH_EXIT.internal, lock.problem)
     if (writer.failure() !== null) throw new Ended(RALPH_EXIT.internal, 'nothing was begun')
@@ -101,12 +101,6 @@ async function tryLock(file: string, run: string): Promise<{ release: () => Prom
 async function before(file: string | null, run: string): Promise<{ costUsd: number; elapsedMs: number }> {
   const state = file === null ? null : await loadState(file)
   return state?.run === run ? { costUsd: state.usage.costUsd, elapsedMs: state.elapsedMs } : { costUsd: 0, elapsedMs: 0 }
-}
-
-/** A repository could make .ai a link to a place outside of it. */
-async function isStrange(path: string): Promise<boolean> {
-  const stat = await lstat(path).catch(() => null)
-  return stat !== null && !stat.isDirectory()
 }
 
 function endingOf(error: unknown, signal: AbortSignal): { exitCode: RalphExit; reason: string } {

@@ -2,6 +2,8 @@ import type { SpecTask } from '@factory/shared'
 import { lstat, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fresh, goOn, readSpec } from '../begin.ts'
+import { readOwn } from '../files.ts'
+import { refuseUnfinished } from '../git/unfinished.ts'
 import type { Git } from '../git.ts'
 import { promptFor } from '../iterate.ts'
 import { filesIn, type Place } from '../place.ts'
@@ -57,6 +59,7 @@ export async function planRun(options: RunOptions, run: string | null, place: Pl
   const left = await loadState(filesIn(place.ai).state)
   const old = left !== null && left.run === run ? left : null
   const head = await git.head()
+  if (head && !old?.current) await refuseUnfinished(git)
   const line = await lineFor(git, old)
   const spec = old ? await specOfLeft(old, place.spec, filesIn(place.ai).events) : await readSpec(place, options.spec)
   const commits = await changedPaths(place)
@@ -78,7 +81,7 @@ export async function planRun(options: RunOptions, run: string | null, place: Pl
     measuresBase: state.baseline === null && state.verify.length > 0,
     commits,
     spec: place.specName,
-    restoresSpec: (await readFile(place.spec, 'utf8').catch(() => null)) !== state.spec,
+    restoresSpec: (await readOwn(place.spec)) !== state.spec,
     tasks: specOf(session).tasks,
     next,
     stops: step === null ? null : stopOf(step),

@@ -1,6 +1,6 @@
 import { RALPH_EXIT, reconcileSpec } from '@factory/shared'
-import { readFile } from 'node:fs/promises'
 import { editedSince } from '../edited-since.ts'
+import { readOwn } from '../files.ts'
 import { allOpen } from '../take-up.ts'
 import { loadState } from '../progress/state.ts'
 
@@ -11,7 +11,7 @@ const GOES_ON: readonly number[] = [RALPH_EXIT.stuck, RALPH_EXIT.lockConflict, R
 export async function unfinishedRun(files: { state: string; events: string }, spec: string): Promise<string | null> {
   const state = await loadState(files.state)
   if (state === null || (state.outcome !== null && !GOES_ON.includes(state.outcome.exitCode))) return null
-  const found = await readFile(spec, 'utf8').catch(() => null)
+  const found = await readOwn(spec)
   if (found === null || !reconcileSpec(allOpen(state.spec), found).tampered) return state.run
   // Killed in the middle of an iteration: an edit of the checklist is the agent's, and no reason to begin anew with it.
   return state.current !== null && !(await editedSince(spec, files.events)) ? state.run : null

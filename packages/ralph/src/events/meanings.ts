@@ -68,7 +68,7 @@ export const MEANINGS: { readonly [N in RalphEventName]: Meaning<N> } = {
       kind: '`text`: it said something; `tool`: it calls a tool; `tool_result`: a tool failed; `retry`: the model\'s API is asked again; `system`: the program, or Ralph, about the execution.',
       summary: 'One line for people, at most 500 characters. Text of the agent: not to be trusted, not to be parsed.',
       tool: 'The name of the tool.',
-      rule: 'Set where Ralph undid something, such as `checklist_edited`.',
+      rule: 'Set where Ralph undid something, such as `checklist_edited`, or could not commit something (`held_back`).',
       parent: 'Set when a subagent did it.',
     },
     example: { event: 'agent.activity', iteration: 1, kind: 'tool', summary: 'Edit src/routes.ts', tool: 'Edit', rule: null, parent: null },

@@ -22,7 +22,7 @@ export type Kept = {
  */
 export async function keepWithinLocks(given: { git: Git; base: string; parent: string; ask: Ask; emit: Emit; sleep: Sleep; signal: AbortSignal }): Promise<Kept> {
   const { git, base, parent, emit } = given
-  const tree = await snapshot(git)
+  const { tree } = await snapshot(git, parent)
   const ours = new Set((await changesBetween(git, base, tree)).map(({ path }) => path))
   const changes = (await changesBetween(git, parent, tree)).filter(({ path }) => ours.has(path))
   const named = changes.filter(({ path }) => isNamed(path))
@@ -33,7 +33,7 @@ export async function keepWithinLocks(given: { git: Git; base: string; parent: s
   for (const { path, reason } of held) emit({ event: 'lock.violation', path, reason })
   const theirs = new Set(held.map(({ path }) => path))
   await undo(git, parent, named.filter(({ path }) => theirs.has(path)))
-  const still = new Set((await changesBetween(git, parent, await snapshot(git))).map(({ path }) => path))
+  const still = new Set((await changesBetween(git, parent, (await snapshot(git, parent)).tree)).map(({ path }) => path))
   const stubborn = held.filter(({ path }) => still.has(path)).map(({ path, reason }) => ({ path, reason: `it is somebody else's (${reason}), and its change could not be undone` }))
   return { undone: held.filter(({ path }) => !still.has(path)), unknown: [...unknown, ...strange, ...stubborn] }
 }

@@ -17,10 +17,10 @@ export async function undo(git: Git, parent: string, changes: readonly Change[])
   for (let from = 0; from < back.length; from += PATHS_A_CALL) {
     const paths = back.slice(from, from + PATHS_A_CALL).map((change) => change.path)
     if (await restore(git, parent, paths)) continue
-    // One that cannot be put back (a filter that fails) must not keep the others.
+    // One that cannot be put back (an object that is gone) must not keep the others.
     for (const path of paths) await restore(git, parent, [path])
   }
-  for (const change of back.filter(({ before, after }) => before === GITLINK && after === GITLINK)) await git.call(['-C', change.path, 'checkout', '--quiet', '--force', '--detach', change.object])
+  for (const change of back.filter(({ before, after }) => before === GITLINK && after === GITLINK)) await git.at(join(git.dir, change.path)).call(['checkout', '--quiet', '--force', '--detach', change.object])
 }
 
 async function restore(git: Git, parent: string, paths: readonly string[]): Promise<boolean> {

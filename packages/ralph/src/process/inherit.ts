@@ -1,6 +1,6 @@
 import { openGit } from '../git.ts'
 import { findGitDirs, removeLeftovers } from './leftovers.ts'
-import { newMarker, prefixOf } from './marker.ts'
+import { MARKER, newMarker, prefixOf } from './marker.ts'
 import { sweep } from './sweep.ts'
 
 /**
@@ -13,6 +13,6 @@ export async function inherit(given: { dir: string; key: string; files: string; 
   const { dir, key, files, path, died } = given
   const { ended, left } = await sweep(prefixOf(key))
   if (left.length > 0) throw new Error(`processes of a run that was killed here cannot be ended: ${left.join(', ')}`)
-  await removeLeftovers({ key, files, git: await findGitDirs(openGit(dir, path, newMarker(key))), died: died || ended > 0 })
+  await removeLeftovers({ key, files, git: await findGitDirs(openGit(dir, path, { env: { [MARKER]: newMarker(key) } })), died: died || ended > 0 })
   return ended
 }

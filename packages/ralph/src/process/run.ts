@@ -28,7 +28,12 @@ export async function runCommand(options: CommandOptions): Promise<CommandResult
   const marker = newMarker(options.key)
   const began = performance.now()
   const tail = new Tail(KEPT_BYTES)
-  const child = Bun.spawn([shell, '-c', options.command], { cwd: options.cwd, env: mark(options.env, marker), stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true })
+  const started = start(options, marker)
+  if ('problem' in started) {
+    tail.write(new TextEncoder().encode(`${started.problem}\n`))
+    return { exitCode: CANNOT_START, durationMs: 0, timedOut: false, tail }
+  }
+  const { child } = started
   const reading = Promise.all([drain(child.stdout, tail), drain(child.stderr, tail)])
 
   let timedOut = false
@@ -52,6 +57,18 @@ export async function runCommand(options: CommandOptions): Promise<CommandResult
   await sweep(marker)
   await reading
   return { exitCode: child.signalCode === null ? child.exitCode : null, durationMs: Math.round(performance.now() - began), timedOut, tail }
+}
+
+/** What a shell says of a command that is there and cannot be run. */
+const CANNOT_START = 126
+
+/** A directory that an earlier command took away is a command that fails, not a defect. */
+function start({ command, cwd, env }: CommandOptions, marker: string): { child: Bun.Subprocess<'ignore', 'pipe', 'pipe'> } | { problem: string } {
+  try {
+    return { child: Bun.spawn([shell, '-c', command], { cwd, env: mark(env, marker), stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true }) }
+  } catch (error) {
+    return { problem: `cannot be started in ${cwd}: ${error instanceof Error ? error.message : String(error)}` }
+  }
 }
 
 const shell = Bun.which('bash') ?? '/bin/sh'

@@ -1,13 +1,13 @@
 import { NewLearning, Usage } from '@factory/shared'
-import { mkdir, readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { z } from 'zod'
+import { readOwn, writeOwn } from '../files.ts'
 import { Measured } from '../verify/measured.ts'
 import { IterationFact, type Start } from './facts.ts'
 import { failingIn } from './failing.ts'
 import { Untold } from '../untold.ts'
-import { replaceFile } from './replace.ts'
 
+/** Output of checks and evidence make it long, in bytes. */
+const MOST = 64 * 1024 * 1024
 
 /** `.ai/ralph/state.json`: everything a later `ralph run` of the same run needs to go on. */
 export const RunState = z.object({
@@ -59,7 +59,7 @@ export function startOf(state: RunState): Start {
 
 /** The state that was left here, or null when there is none that can be read. */
 export async function loadState(file: string): Promise<RunState | null> {
-  const text = await readFile(file, 'utf8').catch(() => null)
+  const text = await readOwn(file, MOST)
   if (text === null) return null
   try {
     const parsed = RunState.safeParse(JSON.parse(text))
@@ -77,6 +77,5 @@ export async function recordOutcome(file: string, run: string, outcome: NonNulla
 
 /** Either the old state or the new one is there, whenever the machine stops. */
 export async function saveState(file: string, state: RunState): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
-  await replaceFile(file, JSON.stringify(state), `${file}.${process.pid}.tmp`, true)
+  await writeOwn(file, JSON.stringify(state), { durable: true })
 }

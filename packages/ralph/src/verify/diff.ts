@@ -23,8 +23,8 @@ const AT_ONCE = 4
 export async function readChanges(git: Git, base: string, head: string, commands: readonly string[]): Promise<ChangeSet> {
   const range = ['--no-ext-diff', '--no-textconv', '--no-color', '-M', base, head]
   const [raw, short, ancestor] = await Promise.all([
-    git.must(['diff', '--raw', '--no-abbrev', '-z', ...range]),
-    git.must(['diff', '--shortstat', ...range]),
+    git.must(['diff', '--raw', '--no-abbrev', '-z', ...range, '--']),
+    git.must(['diff', '--shortstat', ...range, '--']),
     git.may(['merge-base', '--is-ancestor', base, head]),
   ])
   const entries = parseRaw(raw)

@@ -1,5 +1,5 @@
 import type { CheckResult } from '@factory/shared'
-import { rm } from 'node:fs/promises'
+import { removeTree } from '../files.ts'
 import { openGit, withWorktree, type Git } from '../git.ts'
 import { makeTemporary } from '../process/leftovers.ts'
 import { runCommand, type CommandResult } from '../process/run.ts'
@@ -53,7 +53,7 @@ export async function measure(room: Room, sha: string, checks: Checks): Promise<
       return { setup: null, checks: done.map(({ result }) => result), ran: done.map(({ ran }) => ran) }
     })
   } finally {
-    await Promise.all([home, reports].map((folder) => rm(folder, { recursive: true, force: true }).catch(() => undefined)))
+    await Promise.all([home, reports].map(removeTree))
   }
 }
 
