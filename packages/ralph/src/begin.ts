@@ -52,8 +52,8 @@ export function goOn(left: RunState, options: RunOptions, spec: string, found: F
     spec,
     head: found.head,
     setup: [...options.setup],
-    // In front: the last of them is what the first iteration began with.
-    trees: [...new Set([found.tree, ...left.trees])],
+    // What an iteration left is its own new tree. In front: the last of them is what the first one began with.
+    trees: left.trees.includes(found.tree) || left.iterations.some((fact) => fact.tree === found.tree) ? left.trees : [found.tree, ...left.trees],
     evidence: [...left.evidence, ...cut],
     current: null,
     stuckSince: left.outcome?.exitCode === RALPH_EXIT.stuck ? left.iterations.length : left.stuckSince,

@@ -67,12 +67,12 @@ export async function save(session: Session): Promise<void> {
  */
 export async function tell(session: Session, events: readonly RalphEventBody[]): Promise<void> {
   const { state, world } = session
-  do {
+  // A heartbeat in between would take the number by which it is known what was told.
+  await world.withoutHeartbeat(async () => {
     state.untold = { seq: world.nextSeq(), events: [...events] }
     await save(session)
-    // A heartbeat may have taken the number meanwhile.
-  } while (world.nextSeq() !== state.untold.seq)
-  for (const event of events) emit(session, event)
+    for (const event of events) emit(session, event)
+  })
   state.untold = null
 }
 

@@ -119,4 +119,11 @@ describe('after a kill in the middle of an iteration', () => {
     const ran = await ralph([() => undefined])
     expect(ran.of('stuck.detected')[0]).toMatchObject({ rule: 'no_new_tree' })
   })
+
+  test('the tree of an iteration stays its new tree, however often the run is taken up after it', async () => {
+    await interrupted()
+    expect((await ralph([() => undefined], { options: { bounds: { maxIterations: 2, maxCostUsd: 1, maxMinutes: 1 } } })).exitCode).toBe(11)
+    const { iterations, trees } = RunState.parse(JSON.parse(read('.ai/ralph/state.json')))
+    expect(trees).not.toContain(iterations[0]?.tree)
+  })
 })

@@ -90,8 +90,8 @@ async function perform(repo: Repo, resumes: string | null, given: Given, work: (
       resumes,
       quiet: true,
       plain: true,
-      work: ({ run, key, emit, nextSeq, signal }) =>
-        work({ agent: given.agent, key, emit, nextSeq, path: PATH, commandEnv: { PATH, LANG: 'C.UTF-8' }, callerEnv: { PATH }, now: Date.now, sleep: async () => undefined, signal, ...given.world }, run),
+      work: ({ run, key, emit, nextSeq, withoutHeartbeat, signal }) =>
+        work({ agent: given.agent, key, emit, nextSeq, withoutHeartbeat, path: PATH, commandEnv: { PATH, LANG: 'C.UTF-8' }, callerEnv: { PATH }, now: Date.now, sleep: async () => undefined, signal, ...given.world }, run),
     },
   )
   return toRan(exitCode, lines)

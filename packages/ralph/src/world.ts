@@ -7,6 +7,8 @@ export type World = {
   emit: Emit
   /** The sequence number of the event that comes next. */
   nextSeq: () => number
+  /** No heartbeat is emitted while this goes on: some milliseconds. */
+  withoutHeartbeat: (use: () => Promise<void>) => Promise<void>
   /** Of the checkout, see `keyOf`: what a killed run left is known by it. */
   key: string
   /** The search path of our own git calls. */

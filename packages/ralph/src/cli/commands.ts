@@ -77,8 +77,8 @@ async function run(flags: Flags<'run'>, io: Io): Promise<RalphExit> {
   return executeCommand(io, {
     ...job,
     resumes: specFile,
-    async work({ run, key, emit, nextSeq, signal }) {
-      const world = worldOf(flags.claude, io, { key, emit, nextSeq, signal }, await mcpConfig(flags['mcp-config'], io))
+    async work({ run, key, emit, nextSeq, withoutHeartbeat, signal }) {
+      const world = worldOf(flags.claude, io, { key, emit, nextSeq, withoutHeartbeat, signal }, await mcpConfig(flags['mcp-config'], io))
       const place = await openPlace({ dir: job.dir, spec: specFile, path: world.path, home: environmentOf(io).home })
       return runLoop(await runOptions(flags, io), run, place, world)
     },
@@ -90,10 +90,10 @@ async function draft(flags: Flags<'draft'>, io: Io): Promise<RalphExit> {
   return executeCommand(io, {
     ...job,
     resumes: null,
-    async work({ key, emit, nextSeq, signal }) {
+    async work({ key, emit, nextSeq, withoutHeartbeat, signal }) {
       if (flags.request === null) throw new UsageError('--request FILE is missing: the file with what is asked for')
       const request = await readGiven('--request', flags.request, io)
-      const world = worldOf(flags.claude, io, { key, emit, nextSeq, signal })
+      const world = worldOf(flags.claude, io, { key, emit, nextSeq, withoutHeartbeat, signal })
       const place = await openPlace({ dir: job.dir, spec: resolve(job.dir, flags.out ?? 'SPEC.md'), path: world.path, home: environmentOf(io).home })
       return runDraft(
         {
@@ -138,7 +138,7 @@ async function managed(flags: Flags<'managed-settings'>, io: Io): Promise<RalphE
   return RALPH_EXIT.usage
 }
 
-function worldOf(claude: string | null, io: Io, given: Pick<World, 'key' | 'emit' | 'nextSeq' | 'signal'>, mcpConfig: string | null = null): World {
+function worldOf(claude: string | null, io: Io, given: Pick<World, 'key' | 'emit' | 'nextSeq' | 'withoutHeartbeat' | 'signal'>, mcpConfig: string | null = null): World {
   const environment = environmentOf(io)
   const agent = chooseAgent('claude', { bin: claude === null ? null : resolve(io.cwd, claude), key: given.key, environment, mcpConfig })
   if ('problem' in agent) throw new Ended(RALPH_EXIT.usage, agent.problem)

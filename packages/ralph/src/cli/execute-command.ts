@@ -2,7 +2,7 @@ import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared'
 import { realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { DEFAULT_PATH } from '../config.ts'
-import { openWriter, type Emit } from '../events/writer.ts'
+import { openWriter } from '../events/writer.ts'
 import { openScreen } from '../events/screen.ts'
 import { Ended, interrupted, type Outcome } from '../outcome.ts'
 import { aiDir, filesIn, inTheWay } from '../place.ts'
@@ -10,6 +10,7 @@ import { inherit } from '../process/inherit.ts'
 import { keyOf } from '../process/marker.ts'
 import { takeLock, type Holder } from '../progress/lock.ts'
 import { loadState, recordOutcome } from '../progress/state.ts'
+import type { World } from '../world.ts'
 import type { Io } from './io.ts'
 import { unfinishedRun } from './unfinished.ts'
 import { UsageError } from './flags.ts'
@@ -24,7 +25,7 @@ export type Job = {
   resumes: string | null
   quiet: boolean
   plain: boolean
-  work: (given: { run: string; key: string; emit: Emit; nextSeq: () => number; signal: AbortSignal }) => Promise<Outcome>
+  work: (given: { run: string } & Pick<World, 'key' | 'emit' | 'nextSeq' | 'withoutHeartbeat' | 'signal'>) => Promise<Outcome>
 }
 
 /**
@@ -57,7 +58,20 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   })
   const signal = AbortSignal.any([io.signal, broken.signal])
   const began = io.now().getTime()
-  const heart = setInterval(() => writer.emit({ event: 'heartbeat', iteration, elapsedMs: io.now().getTime() - began }), io.heartbeatMs ?? HEARTBEAT_MS)
+  const first = writer.next()
+  let silent = false
+  const withoutHeartbeat = async (use: () => Promise<void>): Promise<void> => {
+    silent = true
+    try {
+      await use()
+    } finally {
+      silent = false
+    }
+  }
+  const heart = setInterval(() => {
+    // What a killed life did not come to tell is told first, and is known by its numbers.
+    if (!silent && writer.next() > first) writer.emit({ event: 'heartbeat', iteration, elapsedMs: io.now().getTime() - began })
+  }, io.heartbeatMs ?? HEARTBEAT_MS)
   let outcome: Outcome
   let carried = false
   try {
@@ -71,7 +85,7 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
       const ended = await inherit({ dir, key, files: dirname(files.lock), path: io.env.PATH ?? DEFAULT_PATH, died: lock.tookOver })
       if (ended > 0) io.err(`ralph: ended ${ended} processes of a run that was killed here\n`)
     }
-    outcome = await job.work({ run, key, emit: writer.emit, nextSeq: writer.next, signal })
+    outcome = await job.work({ run, key, emit: writer.emit, nextSeq: writer.next, withoutHeartbeat, signal })
     carried = true
     if (broken.signal.aborted && !io.signal.aborted && outcome.exitCode === RALPH_EXIT.terminated) outcome = { ...outcome, exitCode: RALPH_EXIT.internal, reason: 'the run was stopped, its work is kept' }
   } catch (error) {

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { scriptedAgent, type Step } from '../agents/scripted.ts'
+import { takeLock } from '../progress/lock.ts'
 import { makeRepo, PATH, runRalph, toRan, type Repo } from '../testing.ts'
 import { main } from './commands.ts'
 
@@ -135,9 +136,7 @@ describe('ends as the run would', () => {
     ['no checkout', async () => { await start(); rmSync(join(repo.dir, '.git'), { recursive: true }) }, [], 64],
     ['another Ralph', async () => {
       await start()
-      mkdirSync(join(repo.dir, '.ai/ralph'), { recursive: true })
-      const stat = readFileSync('/proc/self/stat', 'utf8')
-      writeFileSync(join(repo.dir, '.ai/ralph/lock'), JSON.stringify({ pid: process.pid, started: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19], run: 'r' }))
+      await takeLock(join(repo.dir, '.ai/ralph/lock'), 'r')
     }, [], 16],
     ['.ai is a link', async () => { await start(); symlinkSync('/tmp', join(repo.dir, '.ai')) }, [], 64],
     ['no such directory', () => start(), ['--dir', 'nowhere'], 64],

@@ -12,6 +12,8 @@ export type Swept = {
 const PATIENCE_MS = 5_000
 /** A killed process needs a moment to go, and a dying shell may have forked meanwhile. */
 const ROUND_MS = 2
+/** So many looks in a row must find nothing. */
+const LOOKS = 2
 
 /**
  * SIGKILLs every process of this user whose environment carries a marker that begins so, and their
@@ -21,9 +23,17 @@ const ROUND_MS = 2
 export async function sweep(prefix: string, patienceMs = PATIENCE_MS): Promise<Swept> {
   const ended = new Set<number>()
   const until = performance.now() + patienceMs
+  let empty = 0
   for (;;) {
     const found = await marked(prefix)
-    if (found.length === 0) return { ended: ended.size, left: [] }
+    if (found.length === 0) {
+      empty += 1
+      // In the middle of an exec a process shows no environment for a moment: one look that finds nothing proves nothing.
+      if (empty === LOOKS) return { ended: ended.size, left: [] }
+      await pause(ROUND_MS)
+      continue
+    }
+    empty = 0
     if (performance.now() > until) return { ended: ended.size, left: found }
     for (const pid of await withDescendants(found)) {
       try {

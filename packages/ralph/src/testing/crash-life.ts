@@ -43,8 +43,10 @@ async function live(life: Life): Promise<number> {
     step()
   }
   const spec = (): string => readFileSync(join(life.dir, 'SPEC.md'), 'utf8')
-  const work: Step = ({ prompt }) => {
+  const work: Step = ({ prompt, tools }) => {
     step()
+    // A diagnosis: what it wrote would be undone.
+    if (tools !== null) return
     appendFileSync(note('prompts'), `${JSON.stringify({ evidence: prompt.includes(EVIDENCE) })}\n`)
     if (life.wanders) wander(life.dir)
     for (let file = 0; file < 2; file += 1) {
@@ -82,9 +84,9 @@ async function live(life: Life): Promise<number> {
       resumes: join(life.dir, 'SPEC.md'),
       quiet: true,
       plain: true,
-      async work({ run, key, emit, nextSeq, signal }) {
+      async work({ run, key, emit, nextSeq, withoutHeartbeat, signal }) {
         const place = await openPlace({ dir: life.dir, spec: 'SPEC.md', path: life.path })
-        const world = { agent: scriptedAgent([work]), key, emit, nextSeq, path: life.path, commandEnv: { PATH: life.path }, callerEnv: {}, now: () => now().getTime(), sleep: async () => step(), signal }
+        const world = { agent: scriptedAgent([work]), key, emit, nextSeq, withoutHeartbeat, path: life.path, commandEnv: { PATH: life.path }, callerEnv: {}, now: () => now().getTime(), sleep: async () => step(), signal }
         const options = { dir: life.dir, spec: 'SPEC.md', run: life.run, base: null, model: null, bounds: { maxIterations: 30, maxCostUsd: 10, maxMinutes: 10 }, iterationMs: 60_000, setup: [], verify: life.verify, verifyMs: 60_000, require: [], allowUnchecked: false, checksAtEnd: false, beforeEdit: null, learnings: null, previous: null }
         return runLoop(options, run, place, world)
       },
