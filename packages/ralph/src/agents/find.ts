@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -46,7 +46,8 @@ function nativeOf(outer: string, flavour: string): string | null {
 function executable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
-    return true
+    // A directory can be "executed", too.
+    return statSync(path).isFile()
   } catch {
     return false
   }

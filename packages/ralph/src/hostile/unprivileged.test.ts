@@ -27,7 +27,7 @@ const AS_USER = process.getuid?.() === 0 ? [setpriv ?? 'setpriv', '--bounding-se
 
 /** A run in a process of its own, whose scripted agent is one shell command in front of the work. */
 async function run(command: string, ...checks: string[]): Promise<Ran> {
-  const child = Bun.spawn([...AS_USER, process.execPath, DRIVER, repo.dir, command, ...checks], { env: { PATH, HOME: '/nonexistent', TMPDIR: temporary }, stdout: 'pipe', stderr: 'pipe' })
+  const child = Bun.spawn([...AS_USER, process.execPath, DRIVER, repo.dir, command, ...checks], { env: { PATH, HOME: '/dev/null', TMPDIR: temporary }, stdout: 'pipe', stderr: 'pipe' })
   const [out, err, exitCode] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
   if (out === '') throw new Error(err)
   return toRan(exitCode, out.trim().split('\n'))

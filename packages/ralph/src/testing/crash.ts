@@ -68,13 +68,13 @@ export function makeStage(template: Template): Stage {
   return stage
 }
 
-/** A `git` that counts a step before and after each call, and kills Ralph, its parent, when it is the n-th. */
+/** A `git` that counts a step before each call (what comes after one comes before the next), and kills Ralph, its parent, when it is the n-th. */
 function wrapGit(stage: Stage, killAt: number): void {
   const file = join(stage.root, 'bin', 'git')
   const note = (name: string): string => `'${join(stage.notes, name)}'`
   const kill = `[ "$(stat -c %s ${note('steps')})" -ge ${killAt} ] && read -r ralph < ${note('pid')} && [ "$PPID" = "$ralph" ] && kill -KILL "$ralph" && exit 137`
   const step = [`printf . >> ${note('steps')}`, ...(killAt > 0 ? [kill] : [])].join('\n')
-  writeFileSync(file, `#!/bin/sh\n${step}\n'${REAL_GIT}' "$@"\ncode=$?\n${step}\nexit $code\n`)
+  writeFileSync(file, `#!/bin/sh\n${step}\nexec '${REAL_GIT}' "$@"\n`)
   chmodSync(file, 0o755)
 }
 
