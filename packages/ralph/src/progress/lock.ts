@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { readOwn } from '../files.ts'
 import { isAlive } from '../process/group.ts'
 
 const Holder = z.object({ pid: z.number().int(), started: z.string(), run: z.string(), token: z.string().default('') })
@@ -19,12 +20,6 @@ const ROUNDS = 50
 export async function readHolder(file: string): Promise<Holder | null> {
   const found = await read(file)
   return found?.holder && (await lives(found.holder)) ? found.holder : null
-}
-
-/** Whether a Ralph died holding it. */
-export async function isAbandoned(file: string): Promise<boolean> {
-  const found = await read(file)
-  return found !== null && !(found.holder && (await lives(found.holder)))
 }
 
 /**
@@ -94,7 +89,7 @@ async function put(from: string, name: string): Promise<boolean> {
 
 /** What a lock file says; one that makes no sense is nobody's, and its own text is its token. */
 async function read(name: string): Promise<{ holder: Holder | null; token: string } | null> {
-  const text = await readFile(name, 'utf8').catch(() => null)
+  const text = await readOwn(name)
   if (text === null) return null
   const token = createHash('sha256').update(text).digest('hex')
   try {
