@@ -3,7 +3,7 @@ import { lstat, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promi
 import { dirname, join, relative, resolve } from 'node:path'
 import { oddity } from './files.ts'
 import { KEPT, keptSettings, type Setting } from './git/settings.ts'
-import { openGit, type Git } from './git.ts'
+import { openGit, type Git } from './git/git.ts'
 import { Ended } from './outcome.ts'
 import { keyOf, MARKER, newMarker } from './process/marker.ts'
 

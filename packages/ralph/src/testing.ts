@@ -7,9 +7,9 @@ import { dirname, join } from 'node:path'
 import type { Agent } from './agents/agent.ts'
 import { executeCommand } from './cli/execute-command.ts'
 import { runDraft, type DraftOptions } from './draft.ts'
-import { runLoop } from './loop.ts'
+import { runLoop } from './loop/loop.ts'
 import { openPlace } from './place.ts'
-import type { RunOptions } from './session.ts'
+import type { RunOptions } from './loop/session.ts'
 import type { World } from './world.ts'
 
 /** For tests: real git repositories in temporary directories, and Ralph run in this process. */

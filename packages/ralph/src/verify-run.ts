@@ -1,5 +1,5 @@
 import { NO_USAGE, RALPH_EXIT, type RalphEventBody, type Spec } from '@factory/shared'
-import type { Git } from './git.ts'
+import type { Git } from './git/git.ts'
 import { Ended, type Outcome } from './outcome.ts'
 import { commandsOf, measure } from './verify/room.ts'
 import { unusableBase, verifyHead } from './verify/verify.ts'

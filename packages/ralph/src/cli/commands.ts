@@ -5,7 +5,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { chooseAgent } from '../agents/choose.ts'
 import { runDraft } from '../draft.ts'
 import { openWriter } from '../events/writer.ts'
-import { runLoop } from '../loop.ts'
+import { runLoop } from '../loop/loop.ts'
 import { installManaged, managedSettings } from '../locks/managed.ts'
 import { Ended } from '../outcome.ts'
 import { excludeFiles, openPlace } from '../place.ts'

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { findClaude } from '../agents/find.ts'
 import { readEnvironment, type RalphEnvironment } from '../config.ts'
 import { Ended } from '../outcome.ts'
-import type { RunOptions } from '../session.ts'
+import type { RunOptions } from '../loop/session.ts'
 import { UsageError, type Flags } from './flags.ts'
 import type { Io } from './io.ts'
 

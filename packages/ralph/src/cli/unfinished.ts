@@ -1,7 +1,7 @@
 import { RALPH_EXIT, reconcileSpec } from '@factory/shared'
-import { editedSince } from '../edited-since.ts'
+import { editedSince } from '../loop/edited-since.ts'
 import { readOwn } from '../files.ts'
-import { allOpen } from '../take-up.ts'
+import { allOpen } from '../loop/take-up.ts'
 import { loadState } from '../progress/state.ts'
 
 /** Ends after which the same run can go on: all but done. Stuck, because the work so far must not become what it is measured against. */

@@ -1,7 +1,7 @@
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { Git } from '../git.ts'
+import type { Git } from './git.ts'
 
 /** Git with a copy of the checkout's index: what somebody has staged there is not touched. */
 export async function withIndexApart<T>(git: Git, use: (git: Git) => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { lstat, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Git } from '../git.ts'
+import type { Git } from './git.ts'
 import { fillSubmodules } from './submodules.ts'
 
 /**

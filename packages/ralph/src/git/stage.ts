@@ -1,5 +1,5 @@
 import { lstat } from 'node:fs/promises'
-import type { Git } from '../git.ts'
+import type { Git } from './git.ts'
 import { judgeFound, LARGEST_FILE, type Found, type HeldBack } from './held-back.ts'
 import { isPublished, submoduleChanges } from './submodules.ts'
 

@@ -2,7 +2,7 @@ import { RALPH_EXIT } from '@factory/shared'
 import { lstat, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Git } from '../git.ts'
+import type { Git } from './git.ts'
 import { Ended } from '../outcome.ts'
 import type { HeldBack } from './held-back.ts'
 

@@ -1,7 +1,7 @@
 import { RALPH_EXIT } from '@factory/shared'
 import { rm, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { Git } from '../git.ts'
+import type { Git } from './git.ts'
 import { Ended } from '../outcome.ts'
 
 /** What git leaves in its directory while something is going on, and how git forgets it with HEAD and files as they are. */

@@ -140,7 +140,7 @@ describe('what git is told to ignore', () => {
     writeFileSync(join(trap.dir, '.config/git/ignore'), '.idea/\n')
     repo = await makeHostile()
     const { openPlace } = await import('../place.ts')
-    const { snapshot } = await import('../git.ts')
+    const { snapshot } = await import('../git/git.ts')
     await repo.write({ '.idea/workspace.xml': 'x' })
     const head = repo.git('rev-parse', 'HEAD')
     const treeOf = async (home: { HOME?: string }) => (await snapshot((await openPlace({ dir: repo.dir, spec: 'SPEC.md', path: process.env.PATH ?? '', home })).git, head)).tree

@@ -1,4 +1,4 @@
-import type { Git } from '../git.ts'
+import type { Git } from '../git/git.ts'
 
 /** One path that differs between two trees; a rename is a path that went and one that came. */
 export type Change = {

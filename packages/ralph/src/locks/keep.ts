@@ -1,5 +1,5 @@
 import type { Emit } from '../events/writer.ts'
-import { snapshot, type Git } from '../git.ts'
+import { snapshot, type Git } from '../git/git.ts'
 import type { Ask } from './ask.ts'
 import { askAll, type Refused, type Sleep } from './ask-all.ts'
 import { changesBetween, isNamed } from './changes.ts'

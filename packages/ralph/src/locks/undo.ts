@@ -1,6 +1,6 @@
 import { rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Git } from '../git.ts'
+import type { Git } from '../git/git.ts'
 import { GITLINK, isNew, type Change } from './changes.ts'
 
 /** Paths for one git call: far below what a command line can hold. */

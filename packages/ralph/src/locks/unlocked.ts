@@ -1,5 +1,5 @@
 import type { IntegrityFinding } from '@factory/shared'
-import type { Git } from '../git.ts'
+import type { Git } from '../git/git.ts'
 import type { Ask } from './ask.ts'
 import { askAll, type Asked, type Refused, type Sleep } from './ask-all.ts'
 import { changesBetween, isNamed } from './changes.ts'

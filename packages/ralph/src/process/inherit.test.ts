@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openGit, withWorktree } from '../git.ts'
+import { openGit, withWorktree } from '../git/git.ts'
 import { isRunning, makeRepo, PATH, type Repo, until } from '../testing.ts'
 import { inherit } from './inherit.ts'
 import { makeTemporary } from './leftovers.ts'

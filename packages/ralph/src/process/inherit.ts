@@ -1,4 +1,4 @@
-import { openGit } from '../git.ts'
+import { openGit } from '../git/git.ts'
 import { findGitDirs, removeLeftovers } from './leftovers.ts'
 import { MARKER, newMarker, prefixOf } from './marker.ts'
 import { sweep } from './sweep.ts'

@@ -4,7 +4,7 @@ import { readOwn, writeOwn } from '../files.ts'
 import { Measured } from '../verify/measured.ts'
 import { IterationFact, type Start } from './facts.ts'
 import { failingIn } from './failing.ts'
-import { Untold } from '../untold.ts'
+import { Untold } from '../loop/untold.ts'
 
 /** Output of checks and evidence make it long, in bytes. */
 const MOST = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-import type { Git } from '../git.ts'
+import type { Git } from '../git/git.ts'
 import type { Guidance } from './prompt.ts'
 
 const FILES = ['CLAUDE.md', 'AGENTS.md']

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { scriptedAgent, type Step } from '../agents/scripted.ts'
 import { executeCommand } from '../cli/execute-command.ts'
 import { writeOut } from '../events/writer.ts'
-import { runLoop } from '../loop.ts'
+import { runLoop } from '../loop/loop.ts'
 import { openPlace } from '../place.ts'
 
 /**

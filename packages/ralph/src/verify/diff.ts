@@ -1,5 +1,5 @@
 import type { VerifyReport } from '@factory/shared'
-import type { Git } from '../git.ts'
+import type { Git } from '../git/git.ts'
 import type { Change, ChangeFacts, FileText } from './facts.ts'
 import { isTestPath, nameOf } from './paths.ts'
 import { holdsTargets, scriptsNamed } from './settings/commands.ts'

@@ -1,4 +1,4 @@
-import type { Git } from '../git.ts'
+import type { Git } from '../git/git.ts'
 
 /** Paths that are named; more of them are one finding too. */
 const MAX_PATHS = 100

@@ -1,6 +1,6 @@
 import type { CheckResult } from '@factory/shared'
 import { removeTree } from '../files.ts'
-import { openGit, withWorktree, type Git } from '../git.ts'
+import { openGit, withWorktree, type Git } from '../git/git.ts'
 import { makeTemporary } from '../process/leftovers.ts'
 import { runCommand, type CommandResult } from '../process/run.ts'
 import { readCounts } from './counts.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Git } from '../../git.ts'
+import type { Git } from '../../git/git.ts'
 
 /**
  * Environment that makes runners write JUnit files into a folder besides what they do anyway. Only for

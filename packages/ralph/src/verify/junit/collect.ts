@@ -1,6 +1,6 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import type { Git } from '../../git.ts'
+import type { Git } from '../../git/git.ts'
 import { MAX_NAMES, type Ran } from '../measured.ts'
 import { parseJunit, type JunitTest } from './parse.ts'
 

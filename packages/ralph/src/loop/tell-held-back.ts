@@ -1,4 +1,4 @@
-import { sayHeldBack, type HeldBack } from './git/held-back.ts'
+import { sayHeldBack, type HeldBack } from '../git/held-back.ts'
 import { emit, type Session } from './session.ts'
 
 /** Tells people, once a path, what lies in the tree and is in no commit; returns the words for the next prompt. */

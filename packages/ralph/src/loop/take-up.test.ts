@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { scriptedAgent, type Step } from './agents/scripted.ts'
-import { RunState } from './progress/state.ts'
-import { main } from './cli/commands.ts'
-import { makeRepo, PATH, runRalph, toRan, type Given, type Ran, type Repo } from './testing.ts'
+import { scriptedAgent, type Step } from '../agents/scripted.ts'
+import { RunState } from '../progress/state.ts'
+import { main } from '../cli/commands.ts'
+import { makeRepo, PATH, runRalph, toRan, type Given, type Ran, type Repo } from '../testing.ts'
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000)

@@ -1,9 +1,9 @@
 import { parseSpec, RALPH_EXIT, reconcileSpec, tickTasks } from '@factory/shared'
 import { editedSince } from './edited-since.ts'
-import { readOwn } from './files.ts'
-import type { Git } from './git.ts'
-import { Ended } from './outcome.ts'
-import type { RunState } from './progress/state.ts'
+import { readOwn } from '../files.ts'
+import type { Git } from '../git/git.ts'
+import { Ended } from '../outcome.ts'
+import type { RunState } from '../progress/state.ts'
 
 /** Where the next commit goes. */
 export type Line = { branch: string | null; parent: string }

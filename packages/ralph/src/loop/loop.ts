@@ -2,13 +2,13 @@ import { RALPH_EXIT } from '@factory/shared'
 import { begin } from './begin.ts'
 import { checkCompletion } from './complete.ts'
 import { iterate } from './iterate.ts'
-import { Ended, interrupted, type Outcome } from './outcome.ts'
-import type { Place } from './place.ts'
-import { decide, type Decision } from './progress/decide.ts'
+import { Ended, interrupted, type Outcome } from '../outcome.ts'
+import type { Place } from '../place.ts'
+import { decide, type Decision } from '../progress/decide.ts'
 import { elapsedMs, emit, outcome, save, specOf, type RunOptions, type Session } from './session.ts'
-import { startOf } from './progress/state.ts'
+import { startOf } from '../progress/state.ts'
 import { writeStuck } from './stuck-report.ts'
-import type { World } from './world.ts'
+import type { World } from '../world.ts'
 
 /**
  * The loop: completion is checked first, then whether to go on, then one iteration.

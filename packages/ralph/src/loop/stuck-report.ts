@@ -1,12 +1,12 @@
 import type { VerifyReport } from '@factory/shared'
-import { writeOwn } from './files.ts'
-import { filesIn } from './place.ts'
-import type { RunState } from './progress/state.ts'
-import { readFacts } from './progress/facts.ts'
-import { startOf } from './progress/state.ts'
+import { writeOwn } from '../files.ts'
+import { filesIn } from '../place.ts'
+import type { RunState } from '../progress/state.ts'
+import { readFacts } from '../progress/facts.ts'
+import { startOf } from '../progress/state.ts'
 import { elapsedMs, specOf, type Session } from './session.ts'
-import { passes } from './verify/signature.ts'
-import { ending } from './verify/judge.ts'
+import { passes } from '../verify/signature.ts'
+import { ending } from '../verify/judge.ts'
 
 type Why = { rule: string; facts: readonly string[] }
 

@@ -3,18 +3,18 @@ import { describeWith, need } from '@factory/rehearsal/testing'
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { keyOf, prefixOf } from './process/marker.ts'
-import { sweep } from './process/sweep.ts'
-import { chance } from './testing/chance.ts'
-import { eventsOf, git, makeStage, makeTemplate, watch, type Lived, type Stage } from './testing/crash.ts'
-import { examine } from './testing/examine.ts'
-import { isRunning, until } from './testing.ts'
+import { keyOf, prefixOf } from '../process/marker.ts'
+import { sweep } from '../process/sweep.ts'
+import { chance } from '../testing/chance.ts'
+import { eventsOf, git, makeStage, makeTemplate, watch, type Lived, type Stage } from '../testing/crash.ts'
+import { examine } from '../testing/examine.ts'
+import { isRunning, until } from '../testing.ts'
 
 /**
  * The real command line with the real CLI on a scripted model, killed with SIGKILL.
  * `RALPH_CRASH=claude:time:1500` (as a failure names it) kills after so many milliseconds.
  */
-const MAIN = resolve(import.meta.dir, 'main.ts')
+const MAIN = resolve(import.meta.dir, '../main.ts')
 const LIMIT_MS = 300_000
 const KILLS = 6
 const [, , again] = process.env.RALPH_CRASH?.startsWith('claude:') ? process.env.RALPH_CRASH.split(':') : []

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { removeTree } from './files.ts'
-import type { HeldBack } from './git/held-back.ts'
-import { filterNames, settingsEnv, withoutFilters, type Setting } from './git/settings.ts'
-import { stage, unstageHeldBack } from './git/stage.ts'
-import { furnish } from './git/furnish.ts'
-import { quitUnfinished } from './git/unfinished.ts'
-import { makeTemporary, roomName } from './process/leftovers.ts'
+import { removeTree } from '../files.ts'
+import type { HeldBack } from './held-back.ts'
+import { filterNames, settingsEnv, withoutFilters, type Setting } from './settings.ts'
+import { stage, unstageHeldBack } from './stage.ts'
+import { furnish } from './furnish.ts'
+import { quitUnfinished } from './unfinished.ts'
+import { makeTemporary, roomName } from '../process/leftovers.ts'
 
 /** git said no. The message has the command and what git wrote. */
 class GitError extends Error {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
-import { chance } from './testing/chance.ts'
-import { live, makeStage, makeTemplate, type Kill, type Lived, type Scenario, type Template } from './testing/crash.ts'
-import { examine } from './testing/examine.ts'
+import { chance } from '../testing/chance.ts'
+import { live, makeStage, makeTemplate, type Kill, type Lived, type Scenario, type Template } from '../testing/crash.ts'
+import { examine } from '../testing/examine.ts'
 
 /**
  * Kills Ralph with SIGKILL at every step boundary and at random times, lets it begin again, and looks at

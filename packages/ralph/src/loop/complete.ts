@@ -1,13 +1,13 @@
 import { tickTasks, type VerifyReport } from '@factory/shared'
-import { unasked } from './locks/unasked.ts'
-import { lockFindings } from './locks/unlocked.ts'
-import { Ended } from './outcome.ts'
-import { blame, type Touched } from './progress/blame.ts'
-import { evidenceOf, ruleOf, signatureOfReport } from './progress/evidence.ts'
-import { failingOf } from './progress/failing.ts'
+import { unasked } from '../locks/unasked.ts'
+import { lockFindings } from '../locks/unlocked.ts'
+import { Ended } from '../outcome.ts'
+import { blame, type Touched } from '../progress/blame.ts'
+import { evidenceOf, ruleOf, signatureOfReport } from '../progress/evidence.ts'
+import { failingOf } from '../progress/failing.ts'
 import { amend, emit, setSpec, specOf, tell, type Session } from './session.ts'
-import { dirtyPaths } from './verify/dirty.ts'
-import { verifyHead } from './verify/verify.ts'
+import { dirtyPaths } from '../verify/dirty.ts'
+import { verifyHead } from '../verify/verify.ts'
 
 /** Measures the commit the run stands at, once. */
 export async function verifyNow(session: Session): Promise<VerifyReport> {

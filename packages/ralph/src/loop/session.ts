@@ -1,14 +1,14 @@
 import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
 import { dirname, join } from 'node:path'
-import { writeOwn } from './files.ts'
-import type { Locks } from './locks/open.ts'
-import type { Outcome } from './outcome.ts'
-import { filesIn, type Place } from './place.ts'
-import type { Bounds } from './progress/decide.ts'
-import type { IterationFact } from './progress/facts.ts'
-import type { Guidance } from './prompt/prompt.ts'
-import { saveState, type RunState } from './progress/state.ts'
-import type { World } from './world.ts'
+import { writeOwn } from '../files.ts'
+import type { Locks } from '../locks/open.ts'
+import type { Outcome } from '../outcome.ts'
+import { filesIn, type Place } from '../place.ts'
+import type { Bounds } from '../progress/decide.ts'
+import type { IterationFact } from '../progress/facts.ts'
+import type { Guidance } from '../prompt/prompt.ts'
+import { saveState, type RunState } from '../progress/state.ts'
+import type { World } from '../world.ts'
 
 export type RunOptions = {
   dir: string

@@ -1,8 +1,8 @@
 import { tickTasks, type SpecTask, type VerifyReport } from '@factory/shared'
 import { verifyNow } from './complete.ts'
 import type { Execution } from './execute.ts'
-import { evidenceOf, signatureOfReport } from './progress/evidence.ts'
-import { failingOf } from './progress/failing.ts'
+import { evidenceOf, signatureOfReport } from '../progress/evidence.ts'
+import { failingOf } from '../progress/failing.ts'
 import { amend, setSpec, tell, type Session } from './session.ts'
 
 type Work = {

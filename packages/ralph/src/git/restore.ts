@@ -1,7 +1,7 @@
 import { rm, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { snapshot, type Git } from './git.ts'
-import { parseRaw } from './git/stage.ts'
+import { parseRaw } from './stage.ts'
 
 /**
  * Puts the working tree back to a tree that {@link snapshot} gave on top of the same `parent`. Path by

@@ -1,8 +1,8 @@
 import { NO_USAGE, RALPH_EXIT, type RalphExit, type Usage } from '@factory/shared'
-import type { AgentResult, AgentTask } from './agents/agent.ts'
-import { addUsage, interrupted } from './outcome.ts'
-import { afterVerdict } from './progress/patience.ts'
-import type { World } from './world.ts'
+import type { AgentResult, AgentTask } from '../agents/agent.ts'
+import { addUsage, interrupted } from '../outcome.ts'
+import { afterVerdict } from '../progress/patience.ts'
+import type { World } from '../world.ts'
 
 export type Execution = {
   result: AgentResult

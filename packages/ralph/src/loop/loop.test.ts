@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AgentTask } from './agents/agent.ts'
-import { scriptedAgent, type Step } from './agents/scripted.ts'
-import { makeRepo, runRalph, type Given, type Ran, type Repo } from './testing.ts'
+import type { AgentTask } from '../agents/agent.ts'
+import { scriptedAgent, type Step } from '../agents/scripted.ts'
+import { makeRepo, runRalph, type Given, type Ran, type Repo } from '../testing.ts'
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000)

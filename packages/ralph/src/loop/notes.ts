@@ -1,7 +1,7 @@
 import { parseNewLearnings, type NewLearning } from '@factory/shared'
 import { rm } from 'node:fs/promises'
-import { readOwn } from './files.ts'
-import { filesIn } from './place.ts'
+import { readOwn } from '../files.ts'
+import { filesIn } from '../place.ts'
 import type { Session } from './session.ts'
 
 /** Takes up what the agent wrote down and was not known yet; the caller saves it, then tells of it. */
