@@ -67,7 +67,7 @@ async function write(options: DraftOptions, place: Place, world: World, head: st
     const started = world.now()
     const prompt = draftPrompt({ request: options.request, specFile: place.specName, problems, previous: options.previous, guidance })
     world.emit({ event: 'iteration.started', iteration, task: null, kind: 'draft', promptTokens: prompt.tokens })
-    const done = await execute(world, { iteration, dir: place.dir, prompt: prompt.text, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, limitMs: Math.min(options.iterationMs, left), tools: TOOLS, beforeEdit: null })
+    const done = await execute(world, { iteration, dir: place.dir, prompt: prompt.text, rules: RULES, model: options.model, costLeftUsd: options.maxCostUsd - usage.costUsd, deadline: world.now() + left, limitMs: Math.min(options.iterationMs, left), tools: TOOLS, beforeEdit: null })
     const used = { ...done.usage, iterations: done.end ? 0 : 1 }
     usage = addUsage(usage, used)
     await restore(place.git, before, head)

@@ -89,7 +89,7 @@ export const RalphEvent = z.discriminatedUnion('event', [
   }),
   event('task.completed', {
     task: z.object(taskRef),
-    /** The checks, run right after it, are no worse than at base. */
+    /** The tree changed with it, and the checks, run right after it, are no worse than at base. */
     verified: z.boolean().default(true),
   }),
   event('task.reopened', {

@@ -117,6 +117,12 @@ describe('ralph verify', () => {
     expect((await verify({ base: 'nope', head: base }, ...CHECK)).exitCode).toBe(15)
     expect((await verify({ base, head: '--output=x' }, ...CHECK)).exitCode).toBe(64)
   })
+  test('checks do not see what a proxy asks for; the setup does', async () => {
+    const { base, head } = await prepare('b')
+    const out: string[] = []
+    const exitCode = await main(['verify', '--base', base, '--head', head, '--setup', 'test "$HTTP_PROXY" = http://run:secret@127.0.0.1:9', '--verify', 'echo "proxy=$HTTP_PROXY"; test "$(cat a.txt)" = b'], { env: { PATH, HTTP_PROXY: 'http://run:secret@127.0.0.1:9' }, cwd: repo.dir, out: (line) => out.push(line), err: () => undefined, color: false, now: () => new Date(), signal: new AbortController().signal })
+    expect(toRan(exitCode, out).of('verify.finished')[0]?.report.head[0]).toMatchObject({ exitCode: 0, outputTail: 'proxy=http://127.0.0.1:9\n' })
+  })
   test('checks see no credential and no home of ours, and leave nothing running', async () => {
     const ran = await verify(await prepare('b'), '--verify', 'env; sleep 300 & echo pid=$!')
     const tail = ran.of('verify.finished')[0]?.report.head[0]?.outputTail ?? ''

@@ -36,9 +36,11 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   const dir = await realpath(resolve(job.dir)).catch(() => null)
   const strange = dir === null ? null : await inTheWay(dir)
   const files = dir === null || strange !== null ? null : filesIn(aiDir(dir))
-  const run = job.run ?? (job.resumes !== null && files ? await unfinishedRun(files, job.resumes) : null) ?? `r-${crypto.randomUUID().slice(0, 8)}`
-  const lock = files === null ? null : await tryLock(files.lock, run)
+  const asked = job.run ?? (job.resumes !== null && files ? await unfinishedRun(files, job.resumes) : null) ?? newRun()
+  const lock = files === null ? null : await tryLock(files.lock, asked)
   const free = lock !== null && 'release' in lock
+  // The numbers of a run that somebody else carries are theirs to give.
+  const run = lock !== null && 'heldBy' in lock ? newRun() : asked
   const screen = openScreen({ write: io.err, style: { color: io.color && !job.plain, quiet: job.quiet, time: io.terminal !== undefined }, terminal: job.plain ? null : (io.terminal ?? null), before: await before(files?.state ?? null, run), now: () => io.now().getTime() })
   // A run whose events cannot be kept stops like one that is told to, and says why at its end.
   const broken = new AbortController()
@@ -89,7 +91,9 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
     carried = true
     if (broken.signal.aborted && !io.signal.aborted && outcome.exitCode === RALPH_EXIT.terminated) outcome = { ...outcome, exitCode: RALPH_EXIT.internal, reason: 'the run was stopped, its work is kept' }
   } catch (error) {
-    outcome = { until: null, headSha: null, usage: NO_USAGE, report: null, ...endingOf(error, signal) }
+    const left = free && job.resumes !== null && files !== null ? await loadState(files.state) : null
+    const used = left?.run === run ? { headSha: left.head, usage: left.usage } : { headSha: null, usage: NO_USAGE }
+    outcome = { until: null, report: null, ...used, ...endingOf(error, signal) }
   } finally {
     clearInterval(heart)
   }
@@ -101,6 +105,8 @@ export async function executeCommand(io: Io, job: Job): Promise<RalphExit> {
   if (free) await lock.release().catch(() => undefined)
   return exitCode
 }
+
+const newRun = (): string => `r-${crypto.randomUUID().slice(0, 8)}`
 
 /** As {@link takeLock}; a directory that cannot be written is a reason, not a crash. */
 async function tryLock(file: string, run: string): Promise<{ release: () => Promise<void>; tookOver: boolean } | { heldBy: Holder } | { problem: string }> {

@@ -4,8 +4,11 @@ import { readOwn } from '../files.ts'
 import { allOpen } from '../loop/take-up.ts'
 import { loadState } from '../progress/state.ts'
 
-/** Ends after which the same run can go on: all but done. Stuck, because the work so far must not become what it is measured against. */
-const GOES_ON: readonly number[] = [RALPH_EXIT.stuck, RALPH_EXIT.lockConflict, RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
+/**
+ * Ends after which the same run is taken up. Stuck, because the work so far must not become what it is measured
+ * against; verified, because it then says so again, where a new run would find a finished checklist and no diff.
+ */
+const GOES_ON: readonly number[] = [RALPH_EXIT.verified, RALPH_EXIT.stuck, RALPH_EXIT.lockConflict, RALPH_EXIT.limit, RALPH_EXIT.paused, RALPH_EXIT.auth, RALPH_EXIT.internal, RALPH_EXIT.interrupted, RALPH_EXIT.terminated]
 
 /** The run that was left here, when the spec is still the one it was for. */
 export async function unfinishedRun(files: { state: string; events: string }, spec: string): Promise<string | null> {

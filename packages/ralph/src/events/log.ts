@@ -10,6 +10,8 @@ export type Log = {
   /** The same, in the background: one sync at a time, and one more for what came meanwhile. */
   syncSoon(): void
   tail(bytes: number): string
+  /** In bytes. */
+  size(): number
   /** Waits for the sync under way, syncs what is left and closes. Never rejects. */
   close(): Promise<void>
 }
@@ -70,6 +72,7 @@ function onDescriptor(fd: number, onSyncError: (error: Error) => void): Log {
       const buffer = Buffer.alloc(Math.min(bytes, size))
       return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, size - buffer.length))
     },
+    size: () => fstatSync(fd).size,
     async close() {
       // The number of a closed descriptor is given out again: nothing may still be at work on it.
       await running

@@ -75,7 +75,7 @@ export const MEANINGS: { readonly [N in RalphEventName]: Meaning<N> } = {
   },
   'task.completed': {
     when: 'When a box that the agent ticked stands for now.',
-    fields: { task: 'Which one.', verified: 'The checks ran right after it and are no worse than at base; false: the tree changed, and the checks are still to come.' },
+    fields: { task: 'Which one.', verified: 'The tree changed with it, and the checks, run right after it, are no worse than at base; false: they fail as yet, are run only at the end, or nothing changed with the tick.' },
     example: { event: 'task.completed', task, verified: true },
   },
   'task.reopened': {

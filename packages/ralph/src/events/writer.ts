@@ -112,19 +112,22 @@ const Sequenced = z.looseObject({ run: z.string(), seq: z.number().int() })
 function lastSeq(log: Log, run: string): number {
   for (let bytes = 4 * 1024 * 1024; ; bytes *= 8) {
     const text = log.tail(bytes)
-    const highest = highestIn(text, run)
+    const highest = highestIn(text, run, Math.ceil(log.size() / LEAST_LINE))
     if (highest > 0 || Buffer.byteLength(text) < bytes) return highest
   }
 }
 
-function highestIn(text: string, run: string): number {
+/** No event is shorter, in bytes: a file of some size cannot hold a larger number, whatever an agent wrote into it. */
+const LEAST_LINE = 60
+
+function highestIn(text: string, run: string, most: number): number {
   let highest = 0
   for (const line of text.split('\n')) {
     // Most of a long file is of others: only lines that name the run are parsed.
     if (!line.includes(run)) continue
     try {
       const known = Sequenced.safeParse(JSON.parse(line))
-      if (known.success && known.data.run === run) highest = Math.max(highest, known.data.seq)
+      if (known.success && known.data.run === run && known.data.seq <= most) highest = Math.max(highest, known.data.seq)
     } catch {
       // half a line, or not ours
     }

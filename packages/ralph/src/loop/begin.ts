@@ -1,13 +1,14 @@
-import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT } from '@factory/shared'
+import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT, reconcileSpec } from '@factory/shared'
 import { rm } from 'node:fs/promises'
-import { oddity, readOwn } from '../files.ts'
+import { join } from 'node:path'
+import { oddity, readOwn, writeOwn } from '../files.ts'
 import { refuseUnfinished } from '../git/unfinished.ts'
 import { saveFound } from '../git/git.ts'
 import { openLocks } from '../locks/open.ts'
 import { Ended } from '../outcome.ts'
 import { filesIn, hideFiles, type Place } from '../place.ts'
 import { loadState, type RunState } from '../progress/state.ts'
-import { lineFor, specOfLeft } from './take-up.ts'
+import { allOpen, lineFor, specOfLeft } from './take-up.ts'
 import { readGuidance } from '../prompt/guidance.ts'
 import { tellHeldBack } from './tell-held-back.ts'
 import { save, setSpec, specOf, type RunOptions, type Session } from './session.ts'
@@ -33,8 +34,11 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
   const state = old ? goOn(old, options, spec, found) : await fresh(options, run, place, world, spec, found)
   const session: Session = { options, world, place, state, guidance: await readGuidance(place.git, state.baseSha), locks: options.beforeEdit === null ? null : openLocks({ command: options.beforeEdit, place, env: world.callerEnv, emit: world.emit, sleep: world.sleep, signal: world.signal }), startedMs: world.now(), reports: new Map(), heldBack: new Set() }
   for (const event of leftUntold(old?.untold ?? null, world.nextSeq())) world.emit(event)
+  await keepEdited(place, state.spec)
   await setSpec(session, state.spec)
-  if (!old) await Promise.all([rm(filesIn(place.ai).stuck, { force: true }), rm(filesIn(place.ai).newLearnings, { force: true })])
+  // After an iteration the agent's own notes are taken up and gone: what lies there now is Ralph's report.
+  if (!old?.current) await rm(filesIn(place.ai).stuck, { force: true })
+  if (!old) await rm(filesIn(place.ai).newLearnings, { force: true })
   await save(session)
   world.emit({ event: 'run.started', mode: 'run', baseSha: state.baseSha, tasks: specOf(session).tasks, verify: state.verify, model: options.model, maxIterations: options.bounds.maxIterations, resumed: old !== null })
   tellHeldBack(session, state.iterations.length, found.heldBack)
@@ -44,11 +48,22 @@ export async function begin(options: RunOptions, run: string, place: Place, worl
 
 type Found = { branch: string | null; head: string; tree: string }
 
+/** A checklist that is about to be put back is kept beside it: after a kill it can be a person's edit. */
+async function keepEdited(place: Place, spec: string): Promise<void> {
+  const found = await readOwn(place.spec)
+  if (found !== null && reconcileSpec(allOpen(spec), found).tampered) await writeOwn(join(place.ai, 'replaced-spec.md'), found)
+}
+
 /** The same run again: what it knew stands, and what was in work when it ended is told to the next iteration. */
 export function goOn(left: RunState, options: RunOptions, spec: string, found: Found): RunState {
   const cut = left.current === null ? [] : [`The iteration before was cut off in the middle. What it left in the tree was saved as it was; it may be half done.`]
+  // The command line's checks win over what the file says, which an agent can write.
+  const checks = options.verify.length + options.require.length > 0 ? checksOf(options, spec) : { verify: left.verify, required: left.required }
   return {
     ...left,
+    ...checks,
+    // Base is measured with the checks it is compared by.
+    baseline: checks.verify.join('\n') === left.verify.join('\n') ? left.baseline : null,
     spec,
     head: found.head,
     setup: [...options.setup],
@@ -60,6 +75,13 @@ export function goOn(left: RunState, options: RunOptions, spec: string, found: F
     untold: null,
     outcome: null,
   }
+}
+
+/** A spec's own commands are what was asked for, and required; those of the caller guard what was there before. */
+function checksOf(options: Pick<RunOptions, 'verify' | 'require'>, spec: string): { verify: string[]; required: string[] } {
+  const given = options.verify.length + options.require.length > 0
+  const required = given ? [...options.require] : parseSpec(spec).verify
+  return { verify: [...new Set([...options.verify, ...required])], required }
 }
 
 /** @throws Ended when it cannot be read or worked off */
@@ -75,10 +97,7 @@ export async function readSpec(place: Place, name: string): Promise<string> {
 
 /** @throws Ended when there is nothing to verify with, or no such base */
 export async function fresh(options: RunOptions, run: string, place: Place, world: Pick<World, 'now'>, spec: string, found: Found): Promise<RunState> {
-  // A spec's own commands are what was asked for; those of the caller guard what was there before.
-  const given = options.verify.length + options.require.length > 0
-  const required = given ? [...options.require] : parseSpec(spec).verify
-  const verify = [...new Set([...options.verify, ...required])]
+  const { verify, required } = checksOf(options, spec)
   if (verify.length === 0 && !options.allowUnchecked) {
     throw new Ended(RALPH_EXIT.badSpec, 'there is no verify command: name one with --verify, add a "## Verify" section to the spec, or allow a run on the diff alone with --no-verify-ok')
   }

@@ -30,6 +30,7 @@ export async function iterate(session: Session, task: SpecTask, kind: IterationF
     rules: RULES,
     model: options.model,
     costLeftUsd: options.bounds.maxCostUsd - state.usage.costUsd,
+    deadline: world.now() + options.bounds.maxMinutes * 60_000 - elapsedMs(session),
     limitMs: Math.max(1000, Math.min(options.iterationMs, options.bounds.maxMinutes * 60_000 - elapsedMs(session))),
     tools: kind === 'diagnosis' ? ['Read', 'Glob', 'Grep', 'Bash'] : null,
     beforeEdit: kind === 'work' ? (session.locks?.beforeEdit ?? null) : null,
@@ -68,7 +69,7 @@ async function keepWork(session: Session, turn: Turn, done: Execution): Promise<
   if (!done.end) await judgeWork(session, { done, ticked: boxes.ticked, changed: kept.commit !== null })
   state.evidence.push(...told)
   await takeNotes(session)
-  state.evidence.push(...undoneOf(held))
+  state.evidence.push(...undoneOf(held), ...(boxes.tampered ? [`${place.specName} was edited beyond its boxes and the edit was undone: only "[ ]" may become "[x]" there.`] : []))
   state.current = null
   await save(session)
   if (done.end) return outcome(session, { ...done.end })

@@ -3,7 +3,7 @@ import { verifyNow } from './complete.ts'
 import type { Execution } from './execute.ts'
 import { evidenceOf, signatureOfReport } from '../progress/evidence.ts'
 import { failingOf } from '../progress/failing.ts'
-import { amend, setSpec, tell, type Session } from './session.ts'
+import { amend, setSpec, specOf, tell, type Session } from './session.ts'
 
 type Work = {
   done: Execution
@@ -15,7 +15,9 @@ type Work = {
 
 /**
  * What an iteration was worth: its tree is measured, its ticks stand or fall, and what fails is told to
- * the next one. A tick stands when the tree changed with it, or when the checks say so.
+ * the next one. A tick stands when the tree changed with it. One in an iteration that changed nothing can be
+ * for work that was done before it: it stands unverified while the checks pass or other tasks are open (they
+ * may be what the checks still miss), and never where nothing was done at all.
  */
 export async function judgeWork(session: Session, { done, ticked, changed }: Work): Promise<void> {
   const { state } = session
@@ -26,11 +28,15 @@ export async function judgeWork(session: Session, { done, ticked, changed }: Wor
     state.evidence = report.passed ? [] : [evidenceOf(report, false)]
   }
   if (ticked.length > 0) {
-    if (changed || report?.passed) await accept(session, ticked, report?.passed === true)
+    if (changed || report?.passed || (!lastOnes(session) && !isEmpty(report))) await accept(session, ticked, changed && report?.passed === true)
     else await refuse(session, ticked, report)
   }
   if (done.result.verdict.kind === 'failed') state.evidence = [...state.evidence, `The iteration before ended early: ${done.result.verdict.reason}`]
 }
+
+/** With these ticks every box is ticked. */
+const lastOnes = (session: Session): boolean => specOf(session).tasks.every((task) => task.done)
+const isEmpty = (report: VerifyReport | null): boolean => report === null || report.findings.some((finding) => finding.rule === 'empty_diff')
 
 /** A tree that was measured already is not measured again; one without change only when a tick has nothing else to prove it. */
 async function measureWork(session: Session, { ticked, changed }: { ticked: boolean; changed: boolean }): Promise<VerifyReport | null> {

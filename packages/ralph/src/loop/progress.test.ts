@@ -159,3 +159,40 @@ describe('the spec\'s own checks', () => {
     expect(ran.exitCode).toBe(0)
   })
 })
+
+describe('a tick in an iteration that changed nothing', () => {
+  const late: Step = (task) => tick(task)
+  const all: Step = (task) => { put(task, 'everything', ''); tick(task) }
+
+  test('is for work done before it: it stands unverified, and ticking late is not idling', async () => {
+    await start(5)
+    const ran = await ralph([all, late])
+    expect(ran.exitCode).toBe(0)
+    expect(ran.of('run.finished')[0]?.usage.iterations).toBe(5)
+    expect(ran.of('task.completed').map((event) => event.verified)).toEqual([true, false, false, false, false])
+  })
+
+  test('does not hold up the tasks to come while a check fails', async () => {
+    await start(3)
+    const ran = await ralph([(task) => { put(task, 'bad', '2'); tick(task) }, late, (task) => { put(task, 'bad', '0'); put(task, 'rest', ''); tick(task) }])
+    expect(ran.of('iteration.started').map((event) => event.task?.text)).toEqual(['task number 1', 'task number 2', 'task number 3'])
+    expect(ran.exitCode).toBe(0)
+  })
+
+  test('never stands where nothing was done at all, or where it is the last and the checks fail', async () => {
+    await start(2)
+    expect((await ralph([late], { options: { bounds: { maxIterations: 1, maxCostUsd: 1, maxMinutes: 1 } } })).of('task.reopened')).toMatchObject([{ rule: 'no_change' }])
+    const ran = await ralph([(task) => { put(task, 'bad', '2'); tick(task) }, late, (task) => { put(task, 'bad', '0'); put(task, 'mended', ''); tick(task) }], { options: { run: 'other' } })
+    expect(ran.of('task.reopened')).toMatchObject([{ rule: 'no_change', task: { text: 'task number 2' } }])
+    expect(ran.exitCode).toBe(0)
+  })
+
+  test('with words around it counts, and the next prompt says that only boxes may change', async () => {
+    await start(2)
+    const agent = scriptedAgent([(task) => { put(task, 'one', ''); put(task, 'SPEC.md', read('SPEC.md').replace('- [ ] task number 1', '- [x] ~~task number 1~~ (done)')) }, (task) => { put(task, 'two', ''); tick(task) }])
+    const ran = await runRalph(repo, { agent, options: { verify: [CHECK] } })
+    expect(ran.of('task.completed').map((event) => event.task.text)).toEqual(['task number 1', 'task number 2'])
+    expect(agent.seen[1]?.prompt).toContain('only "[ ]" may become "[x]"')
+    expect(read('SPEC.md')).toContain('- [x] task number 1\n')
+  })
+})

@@ -23,7 +23,7 @@ export type RunOptions = {
   setup: readonly string[]
   /** Empty: the spec's own. */
   verify: readonly string[]
-  /** Must succeed at the end whatever they did at base; the spec's own commands are always of these. */
+  /** Must succeed at the end whatever they did at base; the spec's own commands are, where neither these nor `verify` name any. */
   require: readonly string[]
   verifyMs: number
   /** A repository without any check counts as done by its boxes and its diff. */

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AgentTask } from '../agents/agent.ts'
 import { scriptedAgent, type Step } from '../agents/scripted.ts'
 import { RunState } from '../progress/state.ts'
 import { main } from '../cli/commands.ts'
@@ -21,6 +22,8 @@ const work: Step = () => {
   put('SPEC.md', read('SPEC.md').replace('- [ ]', '- [x]'))
 }
 const ralph = (steps: Step[], given: Partial<Given> = {}): Promise<Ran> => runRalph(repo, { agent: scriptedAgent(steps), ...given })
+
+const nothing: AgentTask = { dir: '', prompt: '', rules: '', model: null, maxCostUsd: 1, limitMs: 1, tools: null, beforeEdit: null, signal: new AbortController().signal, onActivity: () => undefined }
 
 /** A run that did the first task and was told to stop in the second. */
 async function interrupted(): Promise<void> {
@@ -126,4 +129,74 @@ describe('after a kill in the middle of an iteration', () => {
     const { iterations, trees } = RunState.parse(JSON.parse(read('.ai/ralph/state.json')))
     expect(trees).not.toContain(iterations[0]?.tree)
   })
+
+  test('a checklist that is put back is kept beside it: it can be a person\'s', async () => {
+    await killed(() => put('SPEC.md', `${TWO}- [ ] a task of mine\n`))
+    await ralph([work])
+    expect(read('.ai/replaced-spec.md')).toContain('a task of mine')
+  })
+
+  test('the checks of the command line win over those that somebody wrote into the state', async () => {
+    await killed(() => put('.ai/ralph/state.json', read('.ai/ralph/state.json').replaceAll('test ! -e broken', 'true')))
+    const ran = await ralph([() => { put('broken', ''); return work(nothing) }], { options: { bounds: { maxIterations: 4, maxCostUsd: 9, maxMinutes: 9 } } })
+    expect(ran.exitCode).not.toBe(0)
+    expect(ran.of('run.started')[0]?.verify).toEqual(['test ! -e broken'])
+  })
+})
+
+describe('a run that is asked for again', () => {
+  const command = async (): Promise<Ran> => {
+    const out: string[] = []
+    const exitCode = await main(['run', '--claude', '/bin/false', '--verify', 'test ! -e broken'], { env: { PATH }, cwd: repo.dir, out: (line) => out.push(line), err: () => undefined, color: false, now: () => new Date(), signal: new AbortController().signal })
+    return toRan(exitCode, out)
+  }
+
+  test('after it was done says so again, and opens nothing', async () => {
+    repo = await makeRepo({ 'a.txt': 'a\n' })
+    await repo.write({ 'SPEC.md': TWO })
+    expect((await ralph([work])).exitCode).toBe(0)
+    const again = await command()
+    expect(again.of('run.started')[0]).toMatchObject({ run: 'test', resumed: true })
+    expect(again.of('iteration.started')).toHaveLength(0)
+    expect(again.exitCode).toBe(0)
+  })
+
+  test('after it was stuck is not told its own report as the agent\'s words', async () => {
+    repo = await makeRepo({ 'a.txt': 'a\n' })
+    await repo.write({ 'SPEC.md': TWO })
+    expect((await ralph([() => undefined])).exitCode).toBe(10)
+    const agent = scriptedAgent([() => undefined, work])
+    await runRalph(repo, { agent })
+    for (const task of agent.seen) expect(task.prompt).not.toContain('# Stuck:')
+  })
+
+  test('and cannot go on says what it had used', async () => {
+    await interrupted()
+    repo.git('checkout', '--quiet', '-b', 'elsewhere')
+    expect((await ralph([work])).of('run.finished')[0]).toMatchObject({ exitCode: 15, usage: { iterations: 1, costUsd: expect.any(Number) }, headSha: repo.git('rev-parse', 'main') })
+  })
+
+  test('while another carries it gives out no number of that one', async () => {
+    repo = await makeRepo({ 'a.txt': 'a\n' })
+    await repo.write({ 'SPEC.md': TWO })
+    const second: { ran?: Ran } = {}
+    await ralph([async (task) => { second.ran ??= await ralph([work]); await work(task) }])
+    expect(second.ran?.of('run.finished')).toMatchObject([{ exitCode: 16, run: expect.stringMatching(/^r-/) }])
+  })
+
+  test('goes on with its numbers whatever the agent wrote into the events', async () => {
+    await interrupted()
+    const lines = read('.ai/ralph/events.jsonl').split('\n').filter((line) => line.includes('"run":"test"')).length
+    put('.ai/ralph/events.jsonl', `${read('.ai/ralph/events.jsonl')}${JSON.stringify({ v: 1, seq: Number.MAX_SAFE_INTEGER, ts: new Date().toISOString(), run: 'test', event: 'heartbeat', iteration: 1, elapsedMs: 1 })}\n`)
+    expect((await ralph([work])).events[0]?.seq).toBe(lines + 1)
+  })
+})
+
+test('no wait reaches beyond the time of the run', async () => {
+  repo = await makeRepo({ 'a.txt': 'a\n' })
+  await repo.write({ 'SPEC.md': TWO })
+  const slept: number[] = []
+  const ran = await ralph([() => ({ verdict: { kind: 'usage_limit', until: Date.now() + 300_000, reason: 'r' } })], { options: { bounds: { maxIterations: 9, maxCostUsd: 9, maxMinutes: 2 } }, world: { sleep: async (ms) => void slept.push(ms) } })
+  expect(ran.of('run.finished')[0]).toMatchObject({ exitCode: 12, until: expect.any(String) })
+  expect(slept).toEqual([])
 })

@@ -59,7 +59,8 @@ const RULES: readonly { name: StuckRule; find: (recent: readonly Reading[], fact
   {
     name: 'no_new_tree',
     find(recent) {
-      const idle = trailing(recent.filter(isWork), (fact) => !fact.newTree)
+      // A box that is ticked for the first time moves the work on: what was done earlier can be ticked late.
+      const idle = trailing(recent.filter(isWork), (fact) => !fact.newTree && fact.ticked.length === 0)
       return idle.length < STUCK.idle ? null : [`${idle.length} iterations in a row left no tree that had not been there before`]
     },
   },

@@ -2,6 +2,7 @@ import type { CheckResult, IntegrityFinding } from '@factory/shared'
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { toReport, type Evidence } from './judge.ts'
+import { failsAsBefore } from './signature.ts'
 
 const check = (command: string, exitCode: number, more: Partial<CheckResult> = {}): CheckResult => ({ command, exitCode, durationMs: 1200, timedOut: false, outputTail: exitCode === 0 ? '' : 'error: it fails', tests: null, ...more })
 const finding = (rule: IntegrityFinding['rule'], more: Partial<IntegrityFinding> = {}): IntegrityFinding => ({ rule, path: null, message: `says ${rule}`, blocking: true, asked: false, ...more })
@@ -45,4 +46,21 @@ describe('the reason', () => {
   test('what the spec asked for passes, and is named for a person', () => {
     expect(judge({ findings: [finding('test_deleted', { asked: true, blocking: false }), finding('ci_changed', { blocking: false })] })).toEqual({ passed: true, reason: '1 of 1 checks passed; the spec asks for this, and a person has to look at it: says test_deleted' })
   })
+})
+
+describe('failing as before', () => {
+  const fails = (outputTail: string, more: Partial<CheckResult> = {}): CheckResult => ({ command: 'c', exitCode: 1, durationMs: 1, timedOut: false, tests: null, outputTail, ...more })
+  const tests = (failed: number) => ({ tests: { passed: 5, failed, skipped: 0 } })
+  test.each<[string, CheckResult, CheckResult, boolean]>([
+    ['the same', fails('a.py:3: error: no\n'), fails('a.py:9: error: no\n'), true],
+    ['one error fewer', fails('a.py:3: error: no\na.py:4: error: no\n'), fails('a.py:3: error: no\n'), true],
+    ['one error more of the same kind', fails('a.py:3: error: no\n'), fails('a.py:3: error: no\na.py:4: error: no\n'), false],
+    ['another error', fails('a.py:3: error: no\n'), fails('a.py:3: error: yes\n'), false],
+    ['lines without a telling word', fails('missing one\n'), fails('missing one\nmissing two\n'), false],
+    ['fewer failed tests', fails('', tests(5)), fails('', tests(4)), true],
+    ['more failed tests', fails('', tests(4)), fails('', tests(5)), false],
+    ['counted no longer', fails('', tests(4)), fails(''), false],
+    ['another exit code', fails('x'), fails('x', { exitCode: 2 }), false],
+    ['too slow now', fails('x'), fails('x', { timedOut: true }), false],
+  ])('%s', (_name, before, after, expected) => expect(failsAsBefore(before, after)).toBe(expected))
 })

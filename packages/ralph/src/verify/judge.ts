@@ -1,6 +1,6 @@
 import type { CheckResult, IntegrityFinding, VerifyReport } from '@factory/shared'
 import type { Measured } from './measured.ts'
-import { passes, signatureOf } from './signature.ts'
+import { failsAsBefore, passes } from './signature.ts'
 
 export type { Measured } from './measured.ts'
 
@@ -52,7 +52,7 @@ function judgeChecks({ base, head, required, allowUnchecked }: Evidence): { pass
   const failed = head.checks.filter((check) => !passes(check))
   const worse = failed.flatMap((check) => {
     const before = base.checks.find((other) => other.command === check.command)
-    if (!before || signatureOf(before) !== signatureOf(check)) return [`\`${check.command}\` ${ending(check)}${compared(before, check)}`]
+    if (!before || passes(before) || !failsAsBefore(before, check)) return [`\`${check.command}\` ${ending(check)}${compared(before, check)}`]
     return required.includes(check.command) ? [`\`${check.command}\` failed before the change already, and the spec asks for it: it ${ending(check)}`] : []
   })
   if (worse.length > 0) return { passed: false, reason: worse.join('; ') }

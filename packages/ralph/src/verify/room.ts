@@ -48,7 +48,7 @@ export async function measure(room: Room, sha: string, checks: Checks): Promise<
       const setup = await run({ dir, key: room.key, env: own, signal: room.signal, commands: checks.setup, limitMs: checks.limitMs, until: (done) => !passes(done.result) })
       const broken = setup.find((done) => !passes(done.result))
       if (broken) return { setup: broken.result, checks: [] }
-      const env = { ...own, ...(await askForReports(git, { dir, reports, env: own, commands })) }
+      const env = { ...withoutCredentials(own), ...(await askForReports(git, { dir, reports, env: own, commands })) }
       const done = await run({ dir, key: room.key, env, signal: room.signal, commands, limitMs: checks.limitMs, reports: { git, folder: reports } })
       return { setup: null, checks: done.map(({ result }) => result), ran: done.map(({ ran }) => ran) }
     })
@@ -56,6 +56,13 @@ export async function measure(room: Room, sha: string, checks: Checks): Promise<
     await Promise.all([home, reports].map(removeTree))
   }
 }
+
+/** A proxy's address can hold a credential: setup may need it to fetch something, a check has no business with it. */
+function withoutCredentials(env: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, PROXY.test(name) ? value.replace(/^([a-z][\w+.-]*:\/\/)[^/@]*@/i, '$1') : value]))
+}
+
+const PROXY = /^https?_proxy$/i
 
 type Done = { result: CheckResult; ran: Ran }
 type Work = { dir: string; key: string; env: Record<string, string>; signal: AbortSignal; commands: readonly string[]; limitMs: number; until?: (done: Done) => boolean; reports?: { git: Git; folder: string } }

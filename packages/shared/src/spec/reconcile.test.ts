@@ -15,6 +15,8 @@ test.each<[string, string | null, { ticked: string[]; markdown: string; tampered
   ['an untick', SPEC.replace('[x] two', '[ ] two'), { ticked: [], markdown: SPEC, tampered: true }],
   ['a reworded task', SPEC.replace('[ ] one', '[x] something easier'), { ticked: [], markdown: SPEC, tampered: true }],
   ['a task taken away', SPEC.replace('- [ ] three\n', ''), { ticked: [], markdown: SPEC, tampered: true }],
+  ['a tick with words around it', SPEC.replace('- [ ] one', '- [x] ~~one~~ (done)'), { ticked: ['one'], markdown: first, tampered: true }],
+  ['a longer task that begins alike', SPEC.replace('- [ ] one', '- [ ] one\n- [x] onerous'), { ticked: [], markdown: SPEC, tampered: true }],
   ['a task added', `${SPEC}- [x] four\n`, { ticked: [], markdown: SPEC, tampered: true }],
   ['other checks, and a tick', first.replace('bun test', 'true'), { ticked: ['one'], markdown: first, tampered: true }],
   ['the file is gone', null, { ticked: [], markdown: SPEC, tampered: true }],
