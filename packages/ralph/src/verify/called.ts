@@ -15,7 +15,9 @@ export type Called = {
 
 /** Files that are opened to follow a call; a chain of checks is shorter. */
 const MAX_OPENED = 60
+const MAX_CHARS = 128 * 1024
 const MAX_COMMANDS = 5000
+const MAX_ROUNDS = 8
 const TARGETS = ['GNUmakefile', 'makefile', 'Makefile', 'justfile', 'Justfile', '.justfile'] as const
 
 /**
@@ -28,7 +30,7 @@ export async function readCalled(git: Git, base: string, commands: readonly stri
     const known = texts.get(path)
     if (known !== undefined || texts.size >= MAX_OPENED) return known ?? null
     const blob = await git.call(['cat-file', 'blob', `${base}:${path}`])
-    const text = blob.exitCode === 0 && !blob.stdout.includes('\0') ? blob.stdout.replace(/\r\n?/g, '\n') : ''
+    const text = blob.exitCode === 0 && blob.stdout.length <= MAX_CHARS && !blob.stdout.includes('\0') ? blob.stdout.replace(/\r\n?/g, '\n') : ''
     texts.set(path, text)
     return text
   }
@@ -49,7 +51,7 @@ export async function readCalled(git: Git, base: string, commands: readonly stri
   const all = new Set(commands)
   const scripts = new Set<string>()
   const opened = new Set<string>()
-  for (let size = -1; size !== all.size + scripts.size && all.size < MAX_COMMANDS; ) {
+  for (let round = 0, size = -1; round < MAX_ROUNDS && size !== all.size + scripts.size && all.size < MAX_COMMANDS; round += 1) {
     size = all.size + scripts.size
     const known = [...all]
     for (const command of [...scriptCommands(manifest ?? '', known), ...makefiles.flatMap((text) => targetCommands(text, known))]) all.add(command)

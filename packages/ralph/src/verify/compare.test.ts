@@ -211,6 +211,7 @@ describe('emptied tests', () => {
     ['js', js('expect(add(1, 2)).toBe(3)'), js('try { add(1, null)\nassert.fail() } catch (error) { expect(error.code).toBe(1) }'), []],
     ['js', js('expect(add(1, 2)).toBe(3)'), js('try { expect(add(1, 2)).toBe(3) } finally { stop() }'), []],
     ['js', js('expect(add(1, 2)).toBe(3)'), js('for (;;) {\n  try { expect(add(1, 2)).toBe(3); break } catch { await pause() }\n}\nthrow new Error(1)'), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('for (;;) {\n  if (ready()) {\n    try { expect(add(1, 2)).toBe(3); return } catch {}\n  }\n}\nthrow new Error(1)'), []],
     ['js', js('expect(add(1, 2)).toBe(3)'), js('await expect(wait()).resolves.toBe(3).catch(() => undefined)'), ['test_emptied']],
     ['js', js('expect(add(1, 2)).toBe(3)'), js('void Promise.resolve().then(() => expect(add(1, 2)).toBe(3)).catch(() => undefined)'), ['test_emptied']],
     ['js', js('expect(add(1, 2)).toBe(3)'), js('expect(await wait().catch((error) => error)).toBe(3)'), []],
@@ -319,7 +320,7 @@ describe('properties', () => {
     })))
   test('any text is read in bounded time and the same text is no finding', () =>
     fc.assert(fc.property(kinds, fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.array(fc.constantFrom('it(', 'test.each`', '${', '"', "'", '`', '/*', '*/', '//', '#', '{', '}', ')', '(', '\n', 'return', 'if (false) {', '#[test]', 'fn a', '@Test', 'void a(', 'def test_a(', 'func TestA(', '"""', 'expect(', 'assert', ' ', '\\', '/'), { maxLength: 60 }).map((parts) => parts.join(''))), (kind, text) => expect(rulesOf(kind, text, text)).toEqual([]))))
-  test.each(['it("a", () => {', '(', '{ return; ', "it('a', ", '`${', '/*', 'return ', '#[test]\nfn a() {', '@Test void a() {', 'func TestA(t) {\n', 'def test_a():\n '])('hostile: thousands of times %j', (piece) => {
+  test.each(['it("a", () => {', '(', '{ return; ', "it('a', ", '`${', '/*', 'return ', '#[test]\nfn a() {', '@Test void a() {', 'func TestA(t) {\n', 'def test_a():\n ', 'try {} catch {} ', 'try { ', '.catch(() => ', 'x.catch(() => 1)\n', 'try:\n f()\nexcept:\n f()\n', 'with suppress(Exception):\n ', 'if (false && '])('hostile: thousands of times %j', (piece) => {
     const text = piece.repeat(Math.floor(200_000 / piece.length))
     const began = performance.now()
     for (const kind of ['js', 'py', 'go', 'rs', 'java'] as const) rulesOf(kind, text, text)

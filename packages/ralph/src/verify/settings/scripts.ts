@@ -39,13 +39,13 @@ const CHECK_NAME = /test|check|verify|lint|valid|accept|assert|(?:^|\/)ci(?:$|[/
 /** Where the product lies by convention, and what its entry is called. */
 const PRODUCT = /(?:^|\/)(?:src|lib|app|pkg|cmd|dist|build)\/|(?:^|\/)(?:index|main|app|server|cli|start|__main__)\.\w+$/
 
-/** The program's output is what is looked at: by grep, in a test of the shell, in a file. */
+/** `judgedElsewhere`: its output is what is looked at, by grep, in a test of the shell, in a file. */
 type Part = { text: string; judgedElsewhere: boolean }
 
 /** Simple commands of a line, without what joins them. */
 function partsOf(command: string): Part[] {
   // `"$(dirname "$0")/x.sh"`, `$ROOT/x.sh`: from a folder that is not known.
-  const plain = command.replace(/"?\$\(dirname[^)]*\)"?\//g, './').replace(/(?<![^\s"'=])"?\$\{?\w+\}?"?\//g, './')
+  const plain = command.replace(/"?\$\(dirname[^)]{0,200}\)"?\//g, './').replace(/(?<![^\s"'=])"?\$\{?\w+\}?"?\//g, './')
   const pieces = plain.split(/(&&|\|\||[;|&\n()`])/)
   return pieces.flatMap((text, index) => {
     if (index % 2 === 1) return []

@@ -3,7 +3,7 @@ import { linesOf } from './lines.ts'
 
 const NEVER = /\b(?:if|while)\s*\(?\s*(?:false|0)\s*(?:&&[^{;\n]{1,300}?)?\)?\s*\{/g
 /** The same before a single statement, where a condition stands in brackets. */
-const NEVER_ONE = /\b(?:if|while)\s*\(\s*(?:false|0)\s*(?=\)|&&)/g
+const NEVER_ONE = /(?<![\w$.])(?:if|while)\s*\(\s*(?:false|0)\s*(?=\)|&&)/g
 /** How far the end of a statement is looked for; a longer one counts as ended there. */
 const STATEMENT = 2000
 

@@ -22,9 +22,7 @@ export function swallowedInBraces(source: Source): Range[] {
     if (!handler) continue
     const from = close + handler[0].length
     const end = shape.close(from)
-    const block = shape.around(match.index)
-    const outer = block < 0 ? -1 : shape.around(block)
-    const after = code.slice(end, Math.min(end + REACH, outer < 0 ? code.length : shape.close(outer)))
+    const after = code.slice(end, Math.min(end + REACH, functionEnd(source, match.index)))
     if (!GOES_ON.test(code.slice(from, Math.min(end, from + REACH))) && !GIVES_UP.test(after)) ranges.push({ start: open, end: close })
   }
   for (const match of code.matchAll(/\.\s*catch\s*\(/g)) {
@@ -34,6 +32,17 @@ export function swallowedInBraces(source: Source): Range[] {
     if (/=>|\bfunction\b/.test(handler) && !GOES_ON.test(handler)) ranges.push({ start: statementStart(source, match.index), end: match.index })
   }
   return ranges
+}
+
+/** Where the function around an offset ends, loops and conditions inside of it passed over. */
+function functionEnd({ code, shape }: Source, at: number): number {
+  let open = shape.around(at)
+  for (let step = 0; step < 5 && open > 0; step += 1) {
+    const outer = shape.around(open)
+    if (code[outer] !== '{' || /(?:=>|\bfunction\b[^{}\n]*)\s*$/.test(code.slice(Math.max(0, open - 120), open))) break
+    open = outer
+  }
+  return open < 0 ? code.length : shape.close(open)
 }
 
 function statementStart({ code, shape }: Source, at: number): number {
@@ -63,9 +72,13 @@ export function swallowedInIndents(source: Source): Range[] {
   }
   const startOf = (line: CodeLine | undefined): number => line?.start ?? source.code.length
   for (const [at, line] of lines.entries()) {
+    const suppresses = SUPPRESSES.test(line.words)
+    if (!suppresses && !/^try\s*:/.test(line.words)) continue
     const next = leave(at + 1, line.indent)
-    if (SUPPRESSES.test(line.words)) ranges.push({ start: line.start, end: startOf(lines[next]) })
-    if (!/^try\s*:/.test(line.words)) continue
+    if (suppresses) {
+      ranges.push({ start: line.start, end: startOf(lines[next]) })
+      continue
+    }
     let swallows = false
     let end = next
     for (let handler = lines[end]; handler?.indent === line.indent && /^except\b/.test(handler.words); handler = lines[end]) {
