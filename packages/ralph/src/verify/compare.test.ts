@@ -149,6 +149,9 @@ describe('new marks', () => {
     ['js', "it('a', f)", "// it.skip('a', f)\nit('a', f) /* describe.only */", []],
     ['js', "it('a', f)", "it('a', () => f(`it.skip`, \"xit(\", /it.only/))", []],
     ['js', "it('a', f)", "it('a', () => only(1, list.skip(2)))", []],
+    ['js', "it('a', f)", "it('a', () => { const options = { skip: true, only: 'a' }; read(options); read({ todo: 'x' }) })", []],
+    ['js', "it('adds', f)", "it.each([1, 2])('adds', { skip: true }, f)", ['test_skipped']],
+    ['js', "describe('adds', f)", "describe('adds', { only: true }, f)", ['test_skipped']],
     ['py', 'def test_a():\n    f()\n', '@pytest.mark.skip(reason="later")\ndef test_a():\n    f()\n', ['test_skipped']],
     ['py', 'def test_a():\n    f()\n', '@pytest.mark.xfail\ndef test_a():\n    f()\n', ['test_skipped']],
     ['py', 'def test_a():\n    f()\n', 'import pytest\npytestmark = pytest.mark.skip\n\ndef test_a():\n    f()\n', ['test_skipped']],
@@ -202,6 +205,23 @@ describe('emptied tests', () => {
     ['js', js('expect(add(1, 2)).toBe(3)'), js('expect(add(1, 2))'), ['test_emptied']],
     ['js', js('expect(add(1, 2)).toBe(3)'), js('expect(add(1, 2)).to.be.three'), []],
     ['js', js('run()'), js(''), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('try {\n  expect(add(1, 2)).toBe(3)\n} catch {}'), ['test_emptied']],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('try { expect(add(1, 2)).toBe(3) } catch (error) { console.log(error) }'), ['test_emptied']],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('try { expect(add(1, 2)).toBe(3) } catch (error) { throw error }'), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('try { add(1, null)\nassert.fail() } catch (error) { expect(error.code).toBe(1) }'), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('try { expect(add(1, 2)).toBe(3) } finally { stop() }'), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('for (;;) {\n  try { expect(add(1, 2)).toBe(3); break } catch { await pause() }\n}\nthrow new Error(1)'), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('for (;;) {\n  if (ready()) {\n    try { expect(add(1, 2)).toBe(3); return } catch {}\n  }\n}\nthrow new Error(1)'), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('await expect(wait()).resolves.toBe(3).catch(() => undefined)'), ['test_emptied']],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('void Promise.resolve().then(() => expect(add(1, 2)).toBe(3)).catch(() => undefined)'), ['test_emptied']],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('expect(await wait().catch((error) => error)).toBe(3)'), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('const error = await wait().catch((error) => error)\nexpect(error).toBe(3)'), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('wait().then(() => expect(add(1, 2)).toBe(3)).catch((error) => done(error))'), []],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('if (false && ready()) {\n  expect(add(1, 2)).toBe(3)\n}'), ['test_emptied']],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('if (false) expect(add(1, 2)).toBe(3)'), ['test_emptied']],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('expect(add(1, 2) === 3 || true).toBe(true)'), ['test_emptied']],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('assert(true || add(1, 2) === 3)'), ['test_emptied']],
+    ['js', js('expect(add(1, 2)).toBe(3)'), js('expect(parse(a || true)).toBe(true)'), []],
     ['py', py('assert add(1, 2) == 3'), py('pass'), ['test_emptied']],
     ['py', py('assert add(1, 2) == 3'), py('assert True, "fine"'), ['test_emptied']],
     ['py', py('assert add(1, 2) == 3'), py('assert 1 == 1\nassert not False'), ['test_emptied']],
@@ -211,17 +231,29 @@ describe('emptied tests', () => {
     ['py', py('assert add(1, 2) == 3'), py('assert (1, 2) == add(1, 2)'), []],
     ['py', py('assert add(1, 2) == 3'), py('return\nassert add(1, 2) == 3'), ['test_emptied']],
     ['py', py('assert add(1, 2) == 3'), py('if False:\n    assert add(1, 2) == 3'), ['test_emptied']],
+    ['py', py('assert add(1, 2) == 3'), py('assert True or add(1, 2) == 3'), ['test_emptied']],
+    ['py', py('assert add(1, 2) == 3'), py('with contextlib.suppress(AssertionError):\n    assert add(1, 2) == 3'), ['test_emptied']],
+    ['py', py('assert add(1, 2) == 3'), py('with suppress(KeyError):\n    assert add(1, 2) == 3'), []],
+    ['py', py('assert add(1, 2) == 3'), py('try:\n    assert add(1, 2) == 3\nexcept AssertionError:\n    pass'), ['test_emptied']],
+    ['py', py('assert add(1, 2) == 3'), py('try:\n    assert add(1, 2) == 3\nexcept: pass'), ['test_emptied']],
+    ['py', py('assert add(1, 2) == 3'), py('try:\n    assert add(1, 2) == 3\nexcept (KeyError, Exception) as error:\n    print(error)'), ['test_emptied']],
+    ['py', py('assert add(1, 2) == 3'), py('try:\n    assert add(1, 2) == 3\nexcept KeyError:\n    pass'), []],
+    ['py', py('assert add(1, 2) == 3'), py('try:\n    assert add(1, 2) == 3\nexcept Exception:\n    stop()\n    raise'), []],
+    ['py', py('assert add(1, 2) == 3'), py('try:\n    add(1, None)\nexcept Exception as error:\n    assert error.code == 1'), []],
+    ['py', py('assert add(1, 2) == 3'), py('if False and slow:\n    assert add(1, 2) == 3'), ['test_emptied']],
     ['py', py('self.assertEqual(add(1, 2), 3)'), py('self.assertTrue(True)'), ['test_emptied']],
     ['py', py('assert add(1, 2) == 3'), py('if slow:\n    return\nassert add(1, 2) == 3'), []],
     ['py', py('assert add(1, 2) == 3'), py('with pytest.raises(ValueError):\n    add(1, None)'), []],
     ['py', py('assert add(1, 2) == 3'), `def adds(a, b, c):\n    assert add(a, b) == c\n\n${py('adds(1, 2, 3)')}`, []],
     ['go', go('\tassert.Equal(t, 3, Add(1, 2))'), go('\tassert.True(t, true)'), ['test_emptied']],
     ['go', go('\tif Add(1, 2) != 3 {\n\t\tt.Fatal("no")\n\t}'), go('\tAdd(1, 2)'), ['test_emptied']],
+    ['go', go('\tif Add(1, 2) != 3 {\n\t\tt.Fatal("no")\n\t}'), go('\tif false && Add(1, 2) != 3 {\n\t\tt.Fatal("no")\n\t}'), ['test_emptied']],
     ['go', go('\tif Add(1, 2) != 3 {\n\t\tt.Fatal("no")\n\t}'), go('\tif false {\n\t\tt.Fatal("no")\n\t}'), ['test_emptied']],
     ['go', go('\tif Add(1, 2) != 3 {\n\t\tt.Fatal("no")\n\t}'), go('\treturn\n\tif Add(1, 2) != 3 {\n\t\tt.Fatal("no")\n\t}'), ['test_emptied']],
     ['go', go('\tif Add(1, 2) != 3 {\n\t\tt.Fatal("no")\n\t}'), go('\trequire.Equal(t, 3, Add(1, 2))'), []],
     ['rs', rs('assert_eq!(add(1, 2), 3);'), rs('assert_eq!(1, 1);'), ['test_emptied']],
     ['rs', rs('assert_eq!(add(1, 2), 3);'), rs('assert!(true);'), ['test_emptied']],
+    ['rs', rs('assert_eq!(add(1, 2), 3);'), rs('assert!(add(1, 2) == 3 || true);'), ['test_emptied']],
     ['rs', rs('assert_eq!(add(1, 2), 3);'), rs('return;\nassert_eq!(add(1, 2), 3);'), ['test_emptied']],
     ['rs', rs('assert_eq!(add(1, 2), 3);'), rs('assert_matches!(add(1, 2), 3);'), []],
     ['java', java('assertEquals(3, add(1, 2));'), java('assertTrue(true);'), ['test_emptied']],
@@ -229,6 +261,13 @@ describe('emptied tests', () => {
     ['java', java('assertEquals(3, add(1, 2));'), java('if (false) { assertEquals(3, add(1, 2)); }'), ['test_emptied']],
     ['java', java('assertEquals(3, add(1, 2));'), java('assertThat(add(1, 2)).isEqualTo(3);'), []],
   ])('%s: %j → %j', (kind, base, head, expected) => expect(rulesOf(kind, base, head)).toEqual(expected))
+})
+
+test('a helper of an unchanged file asserts for the test that calls it', () => {
+  const before = "it('adds', () => {\n  expect(add(1, 2)).toBe(3)\n})\n"
+  const after = "it('adds', () => {\n  roundtrip(add(1, 2), 3)\n})\n"
+  expect(compareTests([file('js', before, after)], false).map((finding) => finding.rule)).toEqual(['test_emptied'])
+  expect(compareTests([file('js', before, after)], false, ['roundtrip'])).toEqual([])
 })
 
 describe('tests that are gone', () => {
@@ -281,7 +320,7 @@ describe('properties', () => {
     })))
   test('any text is read in bounded time and the same text is no finding', () =>
     fc.assert(fc.property(kinds, fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.array(fc.constantFrom('it(', 'test.each`', '${', '"', "'", '`', '/*', '*/', '//', '#', '{', '}', ')', '(', '\n', 'return', 'if (false) {', '#[test]', 'fn a', '@Test', 'void a(', 'def test_a(', 'func TestA(', '"""', 'expect(', 'assert', ' ', '\\', '/'), { maxLength: 60 }).map((parts) => parts.join(''))), (kind, text) => expect(rulesOf(kind, text, text)).toEqual([]))))
-  test.each(['it("a", () => {', '(', '{ return; ', "it('a', ", '`${', '/*', 'return ', '#[test]\nfn a() {', '@Test void a() {', 'func TestA(t) {\n', 'def test_a():\n '])('hostile: thousands of times %j', (piece) => {
+  test.each(['it("a", () => {', '(', '{ return; ', "it('a', ", '`${', '/*', 'return ', '#[test]\nfn a() {', '@Test void a() {', 'func TestA(t) {\n', 'def test_a():\n ', 'try {} catch {} ', 'try { ', '.catch(() => ', 'x.catch(() => 1)\n', 'try:\n f()\nexcept:\n f()\n', 'with suppress(Exception):\n ', 'if (false && '])('hostile: thousands of times %j', (piece) => {
     const text = piece.repeat(Math.floor(200_000 / piece.length))
     const began = performance.now()
     for (const kind of ['js', 'py', 'go', 'rs', 'java'] as const) rulesOf(kind, text, text)

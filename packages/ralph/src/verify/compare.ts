@@ -13,22 +13,23 @@ type TestFile = { path: string; was: string; base: TestSource; head: TestSource;
 
 /**
  * What became of the tests of all changed files, read together, so that a test that moves from one file
- * to another is no finding. `proved`: executed counts show that no fewer tests run than before.
+ * to another is no finding. `proved`: executed counts show that no fewer tests run than before. `helpers`:
+ * functions of unchanged files in which something is asserted, see {@link readHelpers}.
  */
-export function compareTests(files: readonly FileText[], proved: boolean): Found[] {
-  const tests = readFiles(files)
+export function compareTests(files: readonly FileText[], proved: boolean, helpers: readonly string[] = []): Found[] {
+  const tests = readFiles(files, helpers)
   const lost = lostTests(tests)
   const deleted = new Set(tests.filter((file) => file.deleted).map((file) => file.was))
   return [...deletedFiles(tests, lost), ...emptied(lost), ...missing(lost.filter((one) => !deleted.has(one.from)), proved), ...newSkips(tests)]
 }
 
-function readFiles(files: readonly FileText[]): TestFile[] {
+function readFiles(files: readonly FileText[], unchanged: readonly string[]): TestFile[] {
   const opened = files.flatMap((file) => {
     const base = open(file.from ?? file.path, file.base)
     const head = open(file.path, file.head)
     return base || head ? [{ file, base, head }] : []
   })
-  const helpers = [...new Set(opened.flatMap(({ base, head }) => [base, head].flatMap((side) => (side ? helpersOf(side.source, side.language) : []))))]
+  const helpers = [...new Set([...unchanged, ...opened.flatMap(({ base, head }) => [base, head].flatMap((side) => (side ? helpersOf(side.source, side.language) : [])))])]
   const read = (side: Opened | null): TestSource => (side?.holds ? readTests(side.source, side.language, helpers) : NOTHING)
   return opened
     .filter(({ base, head }) => base?.holds || head?.holds)

@@ -1,13 +1,15 @@
 import type { VerifyReport } from '@factory/shared'
 import type { Git } from '../git/git.ts'
+import { readCalled, type Called } from './called.ts'
 import type { Change, ChangeFacts, FileText } from './facts.ts'
+import { readHelpers } from './helpers.ts'
 import { isTestPath, nameOf } from './paths.ts'
-import { holdsTargets, scriptsNamed } from './settings/commands.ts'
+import { holdsTargets } from './settings/commands.ts'
 import { holdsFloors } from './settings/floors.ts'
 import { toolOf } from './settings/tools.ts'
 import { languageOf } from './source/languages/index.ts'
 
-export type ChangeSet = Pick<ChangeFacts, 'onBase' | 'changes' | 'files' | 'passedOver'> & { diff: VerifyReport['diff'] }
+export type ChangeSet = Pick<ChangeFacts, 'onBase' | 'changes' | 'files' | 'passedOver' | 'helpers'> & Called & { diff: VerifyReport['diff'] }
 
 /** Changed test and check files that are read, deleted and changed ones before new ones. */
 const MAX_FILES = 600
@@ -22,14 +24,15 @@ const AT_ONCE = 4
 /** What lies between two commits, as far as integrity asks. */
 export async function readChanges(git: Git, base: string, head: string, commands: readonly string[]): Promise<ChangeSet> {
   const range = ['--no-ext-diff', '--no-textconv', '--no-color', '-M', base, head]
-  const [raw, short, ancestor] = await Promise.all([
+  const [raw, short, ancestor, called] = await Promise.all([
     git.must(['diff', '--raw', '--no-abbrev', '-z', ...range, '--']),
     git.must(['diff', '--shortstat', ...range, '--']),
     git.may(['merge-base', '--is-ancestor', base, head]),
+    readCalled(git, base, commands),
   ])
   const entries = parseRaw(raw)
-  const scripts = scriptsNamed(commands)
-  const wanted = entries.filter(({ path, from }) => [path, from ?? path].some((one) => isRead(one) || scripts.has(one))).toSorted((a, b) => rank(a) - rank(b))
+  const checks = new Set([...called.scripts, ...called.included])
+  const wanted = entries.filter(({ path, from }) => [path, from ?? path].some((one) => isRead(one) || checks.has(one))).toSorted((a, b) => rank(a) - rank(b))
   const first = wanted.slice(0, MAX_FILES)
   const [before, after] = await Promise.all([sizesOf(git, base, first.map((entry) => entry.from ?? entry.path)), sizesOf(git, head, first.map((entry) => entry.path))])
   let bytes = 0
@@ -39,10 +42,13 @@ export async function readChanges(git: Git, base: string, head: string, commands
     bytes += size
     return true
   })
+  const files = await inTurns(chosen, (entry) => readFileText(git, entry, before.get(entry.from ?? entry.path) ?? 0, after.get(entry.path) ?? 0))
   return {
+    ...called,
     onBase: ancestor !== null,
     changes: entries.map(({ status, path, from }) => ({ status, path, from })),
-    files: await inTurns(chosen, (entry) => readFileText(git, entry, before.get(entry.from ?? entry.path) ?? 0, after.get(entry.path) ?? 0)),
+    files,
+    helpers: await readHelpers(git, head, entries.map((entry) => entry.path), files),
     passedOver: wanted.length - chosen.length,
     diff: parseShort(short),
   }

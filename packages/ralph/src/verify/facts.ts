@@ -23,8 +23,14 @@ export type ChangeFacts = {
   files: readonly FileText[]
   /** Further files that there was no time for. */
   passedOver: number
-  /** Setup and verify commands, as they are run. */
+  /** Setup and verify commands, and what those call; see {@link readCalled}. */
   commands: readonly string[]
+  /** Paths of scripts that these run. */
+  scripts: readonly string[]
+  /** Files that Makefiles take in. */
+  included: readonly string[]
+  /** Functions of unchanged files that assert something for tests which call them now. */
+  helpers: readonly string[]
   base: readonly CheckResult[]
   head: readonly CheckResult[]
   /** What the checks ran, where it is known better than by {@link CheckResult}. */

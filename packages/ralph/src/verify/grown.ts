@@ -25,13 +25,16 @@ const isMore = (rest: string): boolean => rest.trim() === '' || (MORE.test(rest)
 
 const tidy = (text: string): string => text.trim().replace(/\s+/g, ' ')
 
+/** Lines after which less may count: an end, a condition that never holds, a text or a comment over many lines, another meaning of a word. */
+const ENDS = /\b_?exit\b|SystemExit|\bquit\b|\bset \+e|\|\|\s*(?:true|:)|\breturn\b|^\s*(?:if|while)\b.*\b(?:false|0)\b|\btrap\b|<<|\bexec\b|^\s*alias\b|\w+\s*\(\)|"""|'''|\/\*|^=begin\b/i
+
 /** The same for the lines of a recipe or a script: each is still there, in order, and none between them ends it well. */
 export function linesGrown(was: readonly string[], is: readonly string[]): boolean {
   let next = 0
   for (const line of is) {
     const wanted = was[next]
     if (wanted !== undefined && isGrown(wanted, line)) next += 1
-    else if (/\bexit\b|\bset \+e|\|\|\s*(?:true|:)|\breturn\b|^\s*(?:if|while)\b.*\b(?:false|0)\b|\btrap\b|<<|\bexec\b|^\s*alias\b|\w+\s*\(\)/.test(line)) return false
+    else if (ENDS.test(line)) return false
   }
   return next === was.length
 }

@@ -6,7 +6,7 @@ import { inspectChange, inspectLine } from './integrity.ts'
 import { isTestPath } from './paths.ts'
 
 const changed = { status: 'M', path: 'src/a.ts', from: null } as const
-const facts = (more: Partial<ChangeFacts>): ChangeFacts => ({ onBase: true, dirty: [], changes: [changed], files: [], passedOver: 0, commands: [], base: [], head: [], ranBase: [], ranHead: [], ...more })
+const facts = (more: Partial<ChangeFacts>): ChangeFacts => ({ onBase: true, dirty: [], changes: [changed], files: [], passedOver: 0, commands: [], scripts: [], included: [], helpers: [], base: [], head: [], ranBase: [], ranHead: [], ...more })
 const inspect = (given: ChangeFacts) => [...inspectLine(given), ...inspectChange(given)]
 const rules = (findings: readonly IntegrityFinding[]): string[] => findings.map((finding) => `${finding.rule}${finding.blocking ? '' : ' (shown)'}`)
 const file = (path: string, base: string | null, head: string | null, from: string | null = null): FileText => ({ path, from, base, head, unread: null })

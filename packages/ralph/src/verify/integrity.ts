@@ -2,9 +2,10 @@ import { compareTests } from './compare.ts'
 import { found, type Change, type ChangeFacts, type FileText, type Found } from './facts.ts'
 import { fewerExecuted, provesAsMany } from './fewer.ts'
 import { isCiPath, isOurs, isTestPath } from './paths.ts'
-import { compareScriptFile, compareScripts, compareTargets } from './settings/commands.ts'
+import { compareScripts, compareTargets } from './settings/commands.ts'
 import { compareSettings } from './settings/compare.ts'
 import { compareFloors } from './settings/floors.ts'
+import { compareScriptFile } from './settings/scripts.ts'
 import { languageOf } from './source/languages/index.ts'
 
 /** Findings of one report; an event has to hold them all. */
@@ -25,13 +26,13 @@ export function inspectChange(facts: ChangeFacts): Found[] {
   const findings = [
     ...facts.changes.flatMap((change) => lookAtPath(change, facts.files)),
     // What became a link or a submodule tells that itself.
-    ...compareTests(facts.files.filter((file) => file.head !== null || !facts.changes.some((change) => change.status === 'T' && change.path === file.path)), proved),
+    ...compareTests(facts.files.filter((file) => file.head !== null || !facts.changes.some((change) => change.status === 'T' && change.path === file.path)), proved, facts.helpers),
     ...facts.files.flatMap((file) => [
       ...compareScripts(file, facts.commands),
-      ...compareTargets(file, facts.commands),
+      ...compareTargets(file, facts.commands, facts.included),
       ...compareSettings(file, proved),
       ...compareFloors(file),
-      ...compareScriptFile(file, facts.commands),
+      ...compareScriptFile(file, facts.scripts),
     ]),
     ...facts.files.flatMap((file) => (file.unread === null ? [] : [found('check_weakened', file.path, `${file.path} cannot be compared: ${file.unread}`, { blocking: file.base !== null && isTestPath(file.path), names: [file.path] })])),
     ...(facts.passedOver > 0 ? [found('check_weakened', null, `${facts.passedOver} more changed test and check files were not compared`, { blocking: !proved })] : []),

@@ -67,8 +67,32 @@ describe('each rule, in a repository', () => {
     expect(report.passed).toBe(expected.every((rule) => rule.endsWith('(shown)')))
   })
 
-  test('a script that a check runs', async () => {
-    expect(rules(await verify({ 'ci/check.sh': 'set -e\ntest -e a\n', a: '' }, { 'ci/check.sh': 'exit 0\n' }, '--verify', 'sh ci/check.sh'))).toEqual(['check_weakened'])
+  test.each<[string, Record<string, string>, Files, string, string[]]>([
+    ['by a shell', { 'ci/check.sh': 'set -e\ntest -e a\n' }, { 'ci/check.sh': 'exit 0\n' }, 'sh ci/check.sh', ['check_weakened']],
+    ['in the root', { 'check.sh': 'test -e a\n' }, { 'check.sh': 'exit 0\n' }, './check.sh', ['check_weakened']],
+    ['in another language', { 'acceptance.py': 'import os\nassert os.path.exists("a")\n' }, { 'acceptance.py': 'pass\n' }, 'python3 acceptance.py', ['check_weakened']],
+    ['with more in it', { 'check.sh': 'test -e a\n' }, { 'check.sh': 'test -e a\ntest -e b\n' }, 'sh check.sh', ['check_weakened (shown)']],
+    ['by a script of package.json', { 'package.json': '{"scripts":{"accept":"sh run.sh"}}', 'run.sh': 'test -e a\n' }, { 'run.sh': 'exit 0\n' }, 'bun run accept', ['check_weakened']],
+    ['by a target', { Makefile: 'accept:\n\t@sh run.sh\n', 'run.sh': 'test -e a\n' }, { 'run.sh': 'exit 0\n' }, 'make accept', ['check_weakened']],
+    ['by a target of an included file', { Makefile: 'include ci.inc\n', 'ci.inc': 'accept:\n\ttest -e a\n' }, { 'ci.inc': 'accept:\n\ttrue\n' }, 'make accept', ['check_weakened']],
+    ['by a target that another file holds', { Makefile: 'include ci.inc\ncheck: inner\n', 'ci.inc': 'inner:\n\ttest -e a\n' }, { 'ci.inc': 'inner:\n\ttrue\n' }, 'make check', ['check_weakened']],
+    ['by a script', { 'ci/check.sh': 'sh ci/inner.sh\n', 'ci/inner.sh': 'test -e a\n' }, { 'ci/inner.sh': 'exit 0\n' }, 'sh ci/check.sh', ['check_weakened']],
+    ['by a script beside it', { 'ci/check.sh': '#!/bin/sh\n"$(dirname "$0")/inner.sh"\n', 'ci/inner.sh': 'test -e a\n' }, { 'ci/inner.sh': 'exit 0\n' }, 'sh ci/check.sh', ['check_weakened']],
+    ['by a script that a script of package.json runs', { 'package.json': '{"scripts":{"check":"./check"}}', check: '#!/bin/sh\nnode look.mjs\n', 'look.mjs': 'f()\n' }, { 'look.mjs': '\n' }, 'npm run check', ['check_weakened']],
+    ['the product itself', { 'hello.py': 'print(1)\n', 'src/main.py': '1\n' }, { 'hello.py': 'print(2)\n', 'src/main.py': '2\n' }, 'python3 hello.py | grep -q 2 && python3 src/main.py', []],
+    ['what is only built', { 'package.json': '{"scripts":{"test":"tsc main.ts && bun test","dev":"node serve.js"}}', 'main.ts': '1\n', 'serve.js': '1\n' }, { 'main.ts': '2\n', 'serve.js': '2\n' }, 'npm test', []],
+    ['a test by its path', { 'a.test.ts': ADDS }, { 'a.test.ts': ADDS.replace("'1'", "'2'").replace('toBe(2)', 'toBe(3)') }, 'bun run a.test.ts', []],
+  ])('a file that a check runs: %s', async (_name, before, after, command, expected) => {
+    expect(rules(await verify({ a: '', ...before }, after, '--verify', command))).toEqual(expected)
+  })
+
+  const HELPED = ADDS.replace(/expect\(.*/, "roundtrip(1 + Number('1'), 2)").replace("import { expect, test } from 'bun:test'", "import { test } from 'bun:test'\nimport { roundtrip } from './helper'")
+  test.each<[string, string, string[]]>([
+    ['asserts', "import { expect } from 'bun:test'\nexport function roundtrip(a: number, b: number): void {\n  expect(a).toBe(b)\n}\n", []],
+    ['asserts nothing', "import { expect } from 'bun:test'\nexport function roundtrip(a: number, b: number): void {\n  void expect\n}\n", ['test_emptied']],
+    ['is the product', 'export function roundtrip(a: number, b: number): void {\n  console.assert(a === b)\n}\n', ['test_emptied']],
+  ])('a test that calls a function of an unchanged file that %s', async (_name, helper, expected) => {
+    expect(rules(await verify({ 'a.test.ts': ADDS, 'helper.ts': helper }, { 'a.test.ts': HELPED }, ...OK))).toEqual(expected)
   })
 
   test('a submodule in the place of a test folder', async () => {

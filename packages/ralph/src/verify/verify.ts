@@ -29,7 +29,7 @@ export async function verifyHead(room: Room, given: HeadToVerify): Promise<Verif
   const { diff, ...changes } = await readChanges(room.git, baseSha, headSha, commands)
   const line = inspectLine({ ...changes, dirty: given.dirty ?? [] })
   const head: Measured = line.length > 0 ? { setup: null, checks: [] } : await measure(room, headSha, checks)
-  const facts: ChangeFacts = { ...changes, dirty: given.dirty ?? [], commands, base: base.checks, head: head.checks, ranBase: base.ran ?? [], ranHead: head.ran ?? [] }
+  const facts: ChangeFacts = { ...changes, dirty: given.dirty ?? [], base: base.checks, head: head.checks, ranBase: base.ran ?? [], ranHead: head.ran ?? [] }
   const change = inspectChange(facts)
   const findings = [...line, ...(given.spec ? markAsked(change, given.spec) : change)].map(toFinding)
   return toReport({ baseSha, headSha, base, head, findings, diff, required: checks.required ?? [], allowUnchecked })

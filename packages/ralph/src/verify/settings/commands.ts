@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { found, type FileText, type Found } from '../facts.ts'
-import { codeLines, isGrown, linesGrown } from '../grown.ts'
+import { isGrown, linesGrown } from '../grown.ts'
 import { nameOf } from '../paths.ts'
+import { withoutFloors } from './floors.ts'
 import { readTargets, type Target } from './targets.ts'
 
 /** Names of scripts and targets that check something, whoever calls them. */
@@ -38,13 +39,22 @@ export function compareScripts(file: FileText, commands: readonly string[]): Fou
   const before = scriptsOf(file.base)
   const after = scriptsOf(file.head)
   if (!before) return []
-  const watched = reach(Object.keys(before), calledNames(commands), (name) => calledNames([String(before[name] ?? '')]))
+  const watched = watchedScripts(before, commands)
   if (!after) return watched.size === 0 ? [] : [found('check_weakened', file.path, `${file.path} is gone or cannot be read`, { names: [file.path] })]
   return Object.entries(before).flatMap(([name, was]) => {
     const is = after[name]
     if (!watched.has(name) || typeof was !== 'string' || was === is) return []
     return [changed('script', name, file.path, was, typeof is === 'string' ? is : null, typeof is === 'string' && isGrown(withoutFloors(was), withoutFloors(is)))]
   })
+}
+
+const watchedScripts = (scripts: Record<string, unknown>, commands: readonly string[]): Set<string> =>
+  reach(Object.keys(scripts), calledNames(commands), (name) => calledNames([String(scripts[name] ?? '')]))
+
+/** What the watched scripts of a package.json run, as written. */
+export function scriptCommands(text: string, commands: readonly string[]): string[] {
+  const scripts = scriptsOf(text) ?? {}
+  return [...watchedScripts(scripts, commands)].map((name) => String(scripts[name] ?? '')).filter(Boolean)
 }
 
 function changed(kind: string, name: string, path: string, was: string, is: string | null, grown: boolean): Found {
@@ -55,9 +65,6 @@ function changed(kind: string, name: string, path: string, was: string, is: stri
     scope: [name],
   })
 }
-
-/** Floors are compared as numbers. */
-const withoutFloors = (text: string): string => text.replace(/(--(?:cov-fail-under|fail-under(?:-\w+)?|lines|branches|functions|statements)[=\s]+)\d+(?:\.\d+)?/g, '$1N')
 
 function scriptsOf(text: string | null): Record<string, unknown> | null {
   if (text === null) return null
@@ -71,12 +78,13 @@ function scriptsOf(text: string | null): Record<string, unknown> | null {
 
 export const holdsTargets = (path: string): boolean => /^(?:GNUmakefile|[Mm]akefile|[Jj]ustfile|\.justfile)$|\.(?:mk|just)$/.test(nameOf(path))
 
-/** Targets of a Makefile or a justfile, with the variables their recipes use. */
-export function compareTargets(file: FileText, commands: readonly string[]): Found[] {
-  if (!holdsTargets(file.from ?? file.path) || file.base === null) return []
+/** Targets of a Makefile, a justfile or one that it includes, with the variables their recipes use. */
+export function compareTargets(file: FileText, commands: readonly string[], included: readonly string[] = []): Found[] {
+  const path = file.from ?? file.path
+  if (!(holdsTargets(path) || included.includes(path)) || file.base === null) return []
   const before = readTargets(file.base)
   const after = file.head === null ? { targets: new Map<string, Target>(), variables: new Map<string, string>() } : readTargets(file.head)
-  const watched = reach(before.targets.keys(), calledNames(commands), (name) => before.targets.get(name)?.needs ?? [])
+  const watched = watchedTargets(before.targets, commands)
   const findings: Found[] = []
   const used = new Set<string>()
   for (const [name, was] of before.targets) {
@@ -97,30 +105,15 @@ export function compareTargets(file: FileText, commands: readonly string[]): Fou
   return findings
 }
 
-/** A script that a verify command runs by its path: whatever it is called, it is a check. */
-export function compareScriptFile(file: FileText, commands: readonly string[]): Found[] {
-  const was = file.from ?? file.path
-  if (file.base === null || !scriptsNamed(commands).has(was)) return []
-  const names = [was]
-  if (file.head === null || file.path !== was) return [found('check_weakened', was, `${was}, which a check runs, was ${file.head === null ? 'deleted' : `renamed to ${file.path}`}`, { names })]
-  const grown = linesGrown(codeLines(file.base).map(withoutFloors), codeLines(file.head).map(withoutFloors))
-  return [found('check_weakened', was, `${was}, which a check runs, was changed`, { blocking: !grown, names })]
+const watchedTargets = (targets: ReadonlyMap<string, Target>, commands: readonly string[]): Set<string> =>
+  reach(targets.keys(), calledNames(commands), (name) => targets.get(name)?.needs ?? [])
+
+/** What the watched targets run, as written; a target that they need, which another file may hold, as a call of make. */
+export function targetCommands(text: string, commands: readonly string[]): string[] {
+  const { targets } = readTargets(text)
+  return [...watchedTargets(targets, commands)].flatMap((name) => [...(targets.get(name)?.recipe ?? []), ...(targets.get(name)?.needs ?? []).map((need) => `make ${need}`)])
 }
 
-/** Paths of scripts in commands: run as they are, or by an interpreter that is no test runner. */
-export function scriptsNamed(commands: readonly string[]): Set<string> {
-  const paths = new Set<string>()
-  for (const command of commands) {
-    for (const simple of command.split(/&&|\|\||[;|&\n()]/)) {
-      const words = simple.trim().split(/\s+/).map((word) => word.replace(/^["']|["']$/g, ''))
-      while (/^\w+=/.test(words[0] ?? '') || /^(?:env|time|exec|sudo|nice|timeout)$/.test(words[0] ?? '')) words.shift()
-      const shell = /^(?:ba|z|da|k)?sh$|^(?:source|\.)$/.test(nameOf(words[0] ?? ''))
-      const other = /^(?:python[\d.]*|node|bun|deno|ruby|perl|tsx|ts-node)$/.test(nameOf(words[0] ?? ''))
-      const path = (shell || other ? words.slice(1).find((word) => !word.startsWith('-') && word !== 'run') : words[0])?.replace(/^\.\//, '') ?? ''
-      // What node or python runs may be the work itself; only one that is called a check is one.
-      const isCheck = shell ? path !== '' : other ? /[/.]/.test(path) && /(?:test|check|verify|lint|valid|^ci|\/ci|scripts?\/|tools?\/)/.test(path) : path.includes('/')
-      if (isCheck) paths.add(path)
-    }
-  }
-  return paths
-}
+/** Paths that a Makefile or a justfile takes in, from its own folder. A pattern or a variable is not followed. */
+export const includesOf = (text: string): string[] =>
+  [...text.matchAll(/^(?:-?include|sinclude|import\??)[ \t]+([^#\n]+)/gm)].flatMap((match) => (match[1] ?? '').trim().split(/\s+/)).map((word) => word.replace(/^["']|["']$/g, '')).filter((word) => word !== '' && !/[$*?[]/.test(word))

@@ -66,3 +66,6 @@ function group(floors: readonly Floor[]): Map<string, number[]> {
   for (const floor of floors) groups.set(floor.name, [...(groups.get(floor.name) ?? []), floor.value].toSorted((a, b) => b - a))
   return groups
 }
+
+/** Floors are compared as numbers. */
+export const withoutFloors = (text: string): string => text.replace(/(--(?:cov-fail-under|fail-under(?:-\w+)?|lines|branches|functions|statements)[=\s]+)\d+(?:\.\d+)?/g, '$1N')

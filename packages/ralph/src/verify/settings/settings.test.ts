@@ -2,14 +2,15 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { FileText } from '../facts.ts'
 import { isGrown, linesGrown } from '../grown.ts'
-import { compareScriptFile, compareScripts, compareTargets, scriptsNamed } from './commands.ts'
+import { compareScripts, compareTargets } from './commands.ts'
 import { compareSettings } from './compare.ts'
 import { compareFloors } from './floors.ts'
+import { compareScriptFile, scriptsNamed } from './scripts.ts'
 
 const file = (path: string, base: string | null, head: string | null): FileText => ({ path, from: null, base, head, unread: null })
 const inspect = (path: string, base: string | null, head: string | null, commands: string[] = [], proved = false): string[] => {
   const given = file(path, base, head)
-  const findings = [...compareScripts(given, commands), ...compareTargets(given, commands), ...compareSettings(given, proved), ...compareFloors(given), ...compareScriptFile(given, commands)]
+  const findings = [...compareScripts(given, commands), ...compareTargets(given, commands), ...compareSettings(given, proved), ...compareFloors(given), ...compareScriptFile(given, scriptsNamed(commands))]
   return findings.map((finding) => `${finding.rule}${finding.blocking ? '' : ' (shown)'}`)
 }
 const scripts = (given: Record<string, string>): string => JSON.stringify({ name: 'x', scripts: given })
@@ -67,6 +68,12 @@ describe('targets of make and just', () => {
   })
 })
 
+test('a file that a Makefile includes holds targets, whatever it is called', () => {
+  const given = file('ci.inc', 'check:\n\ttest -s done.txt\n', 'check:\n\ttrue\n')
+  expect(compareTargets(given, [])).toEqual([])
+  expect(compareTargets(given, [], ['ci.inc'])).toMatchObject([{ rule: 'check_weakened', blocking: true }])
+})
+
 describe('settings of test runners', () => {
   test.each<[string, string | null, string | null, string[]]>([
     ['jest.config.js', 'module.exports = { preset: "x" }', 'module.exports = { preset: "x", testPathIgnorePatterns: ["legacy"] }', WEAKENED],
@@ -96,6 +103,12 @@ describe('settings of test runners', () => {
     ['pom.xml', '<project><properties></properties></project>', '<project><properties><skipTests>true</skipTests></properties></project>', WEAKENED],
     ['pom.xml', '<plugin><configuration></configuration></plugin>', '<plugin><configuration><excludes><exclude>**/SlowTest.java</exclude></excludes></configuration></plugin>', WEAKENED],
     ['pom.xml', '<a><skipTests>false</skipTests></a>', '<a><skipTests>false</skipTests><version>2</version></a>', []],
+    ['.mvn/maven.config', null, '-DskipTests\n', WEAKENED],
+    ['.mvn/maven.config', '-T 4\n', '-T 4\n-Dmaven.test.skip=true\n', WEAKENED],
+    ['.mvn/maven.config', '-T 4\n', '-T 4 --fail-never\n', WEAKENED],
+    ['.mvn/jvm.config', '-Xmx1g\n', '-Xmx1g -DskipTests=true\n', WEAKENED],
+    ['.mvn/maven.config', '-DskipTests\n', '-T 4\n', []],
+    ['.mvn/maven.config', null, '-T 4 -DskipTests=false\n', []],
     ['build.gradle', 'test {\n  useJUnitPlatform()\n}\n', 'test {\n  useJUnitPlatform()\n  ignoreFailures = true\n}\n', WEAKENED],
     ['build.gradle.kts', 'tasks.test { useJUnitPlatform() }\n', 'tasks.test {\n  useJUnitPlatform()\n  exclude("**/SlowTest*")\n}\n', WEAKENED],
   ])('%s: %j → %j', (path, base, head, expected) => expect(inspect(path, base, head)).toEqual(expected))
@@ -134,6 +147,30 @@ describe('scripts that a check runs', () => {
     ['python3 tools/check.py', ['tools/check.py']],
     ['bun run src/main.ts', []],
     ['node index.js', []],
+    ['./check.sh', ['check.sh']],
+    ['"./check.sh" --all', ['check.sh']],
+    ['timeout 60 ./check.sh', ['check.sh']],
+    ['sh run.sh', ['run.sh']],
+    ['bash -eu ci/x.sh', ['ci/x.sh']],
+    ['cd ci && sh x.sh', ['ci/x.sh']],
+    ['sh "$(dirname "$0")/x.sh"', ['x.sh']],
+    ['python3 acceptance.py', ['acceptance.py']],
+    ['python3 -W error acceptance.py', ['acceptance.py']],
+    ['node check.mjs', ['check.mjs']],
+    ['node --import ./setup.mjs check.mjs', ['setup.mjs', 'check.mjs']],
+    ['bun run tools/check.ts', ['tools/check.ts']],
+    ['bun src/check.ts', ['src/check.ts']],
+    ['deno run -A accept.ts', ['accept.ts']],
+    ['npx tsx accept.ts', ['accept.ts']],
+    ['ruby accept.rb; perl accept.pl', ['accept.rb', 'accept.pl']],
+    ['bun run check', []],
+    ['bun build app.ts', []],
+    ['python3 -m pytest -q', []],
+    ['tsc accept.ts', []],
+    ['node hello.js | grep -q Hello', []],
+    ['test "$(python3 hello.py)" = hello', []],
+    ['node make.js > out.txt && diff out.txt want.txt', []],
+    ['node check.js | grep -q Hello', ['check.js']],
     ['bun test', []],
     ['test "$(cat a.txt)" = b', []],
     ['grep -q x src/a.ts', []],
@@ -147,6 +184,24 @@ describe('scripts that a check runs', () => {
     ['more in it', `${SCRIPT}oxlint\n`, SHOWN],
     ['a comment', `# why\n${SCRIPT}`, SHOWN],
   ])('%s', (_name, head, expected) => expect(inspect('t.sh', SCRIPT, head, ['sh t.sh'])).toEqual(expected))
+})
+
+describe('a check that is no shell script', () => {
+  const PY = 'import os, sys\nok = os.path.exists("done.txt")\nsys.exit(0 if ok else 1)\n'
+  test.each<[string, string, string[]]>([
+    ['emptied', 'pass\n', WEAKENED],
+    ['ended before its time', PY.replace('ok =', 'os._exit(0)\nok ='), WEAKENED],
+    ['the same by an exception', PY.replace('ok =', 'raise SystemExit\nok ='), WEAKENED],
+    ['put into a text', `x = """\n${PY}"""\n`, WEAKENED],
+    ['put under a false condition', `if False:\n${PY.replace(/^/gm, '  ')}`, WEAKENED],
+    ['more in it', PY.replace('ok =', 'print("looking")\nok ='), SHOWN],
+  ])('%s', (_name, head, expected) => expect(inspect('acceptance.py', PY, head, ['python3 acceptance.py'])).toEqual(expected))
+  test('a file of tests is judged by its tests, one that declares none as a script', () => {
+    const declared = "import { test } from 'node:test'\ntest('a', () => { assert.equal(f(), 1) })\n"
+    expect(inspect('a.test.js', declared, declared.replace('1', '2'), ['node a.test.js'])).toEqual([])
+    expect(inspect('test.js', 'assert.equal(f(), 1)\n', 'f()\n', ['node test.js'])).toEqual(WEAKENED)
+    expect(inspect('tests/run.sh', 'go test ./...\n', 'true\n', ['sh tests/run.sh'])).toEqual(WEAKENED)
+  })
 })
 
 describe('properties', () => {

@@ -40,6 +40,14 @@ const cargo = (setting: Setting): Effect | null => {
 const MAVEN = /^(?:skipTests|skipITs|maven\.test\.skip|testFailureIgnore|maven\.test\.failure\.ignore|exclude|excludedGroups|failIfNoTests|skip)$/
 const maven = (setting: Setting): Effect | null => (MAVEN.test(setting.key) ? 'narrowing' : /^(?:include|groups|testSourceDirectory)$/.test(setting.key) ? 'fixed' : null)
 
+/** `.mvn/maven.config`, `.mvn/jvm.config`: switches as on the command line. */
+const switches = (text: string): Setting[] =>
+  text.split(/\s+/).flatMap((word) => {
+    const [, key = '', value = 'true'] = /^(?:-D|(?=-))([\w.-]+)(?:=(.*))?$/.exec(word) ?? []
+    return key === '' ? [] : [{ section: '', key, value }]
+  })
+const mavenSwitch = (setting: Setting): Effect | null => (MAVEN.test(setting.key) || /^(?:test|it\.test|surefire\.skip\w*|failsafe\.skip\w*|-fn|--fail-never|-pl|--projects)$/.test(setting.key) ? 'narrowing' : null)
+
 const GRADLE = /^(?:ignoreFailures|exclude|excludeTestsMatching|excludeTags|excludeCategories|excludeGroups|onlyIf|includeTestsMatching|includeTags|failOnNoDiscoveredTests|enabled)$/
 const gradle = (setting: Setting): Effect | null => (GRADLE.test(setting.key) && !/^true$/.test(setting.key === 'enabled' ? setting.value : '') ? 'narrowing' : null)
 
@@ -52,6 +60,7 @@ const TOOLS: readonly Tool[] = [
   { files: /^bunfig\.toml$/, read: readSections, effectOf: (setting) => (setting.section !== 'test' ? null : setting.key === 'root' ? 'fixed' : byName(setting)) },
   { files: /^(?:pytest\.ini|\.pytest\.ini|setup\.cfg|tox\.ini|pyproject\.toml|tox\.toml|pytest\.toml)$/, read: readSections, effectOf: python },
   { files: /^Cargo\.toml$/, read: readSections, effectOf: cargo },
+  { files: /^(?:maven|jvm)\.config$/, read: switches, effectOf: mavenSwitch },
   { files: /^pom\.xml$/, read: readElements, effectOf: maven },
   { files: /^(?:build|settings)\.gradle(?:\.kts)?$/, read: readStatements, effectOf: gradle },
 ]

@@ -1,7 +1,9 @@
 import type { Range, Source } from './language.ts'
 import { linesOf } from './lines.ts'
 
-const NEVER = /\b(?:if|while)\s*\(?\s*(?:false|0)\s*\)?\s*\{/g
+const NEVER = /\b(?:if|while)\s*\(?\s*(?:false|0)\s*(?:&&[^{;\n]{1,300}?)?\)?\s*\{/g
+/** The same before a single statement, where a condition stands in brackets. */
+const NEVER_ONE = /(?<![\w$.])(?:if|while)\s*\(\s*(?:false|0)\s*(?=\)|&&)/g
 /** How far the end of a statement is looked for; a longer one counts as ended there. */
 const STATEMENT = 2000
 
@@ -11,6 +13,10 @@ export function deadInBraces({ code, shape }: Source): Range[] {
   for (const match of code.matchAll(NEVER)) {
     const open = match.index + match[0].length - 1
     ranges.push({ start: open, end: shape.close(open) })
+  }
+  for (const match of code.matchAll(NEVER_ONE)) {
+    const close = shape.close(match.index + match[0].indexOf('('))
+    if (/^\s*[^\s{]/.test(code.slice(close + 1, close + 200))) ranges.push({ start: close, end: statementEnd(code, close + 1, shape.close) })
   }
   for (const match of code.matchAll(/\breturn\b/g)) {
     const block = shape.around(match.index)
@@ -54,7 +60,7 @@ export function deadInIndents(source: Source): Range[] {
     }
     if (dead) continue
     if (/^return\b/.test(line.words)) dead = { from: line.end, indent: line.indent }
-    else if (/^(?:if|while)\s*\(?\s*(?:False|0)\s*\)?\s*:/.test(line.words)) dead = { from: line.start, indent: line.indent + 1 }
+    else if (/^(?:if|while)\s*\(?\s*(?:False|0)\s*(?:\band\b.*)?\)?\s*:/.test(line.words)) dead = { from: line.start, indent: line.indent + 1 }
   }
   if (dead) ranges.push({ start: dead.from, end: source.code.length })
   return ranges

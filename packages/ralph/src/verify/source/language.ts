@@ -39,6 +39,8 @@ export type Language = {
   assertions: readonly AssertionForm[]
   /** Marks in code that skip, focus or expect to fail. With flags g and m. */
   skips: RegExp
+  /** Whether such a match is one; left out where all are. */
+  isMark?: (source: Source, match: RegExpExecArray) => boolean
   /** The same in comments and directives, on the text as written. */
   writtenSkips: RegExp | null
   /** Code that never runs. */

@@ -49,7 +49,7 @@ function assertionsIn(source: Source, language: Language, helpers: RegExp | null
 }
 
 function skipsIn(source: Source, language: Language, declared: readonly Declared[]): SkipMark[] {
-  const found = [...source.code.matchAll(language.skips), ...(language.writtenSkips ? source.text.matchAll(language.writtenSkips) : [])].toSorted((a, b) => a.index - b.index)
+  const found = [...[...source.code.matchAll(language.skips)].filter((match) => language.isMark?.(source, match) ?? true), ...(language.writtenSkips ? source.text.matchAll(language.writtenSkips) : [])].toSorted((a, b) => a.index - b.index)
   const open: Declared[] = []
   let next = 0
   return found.map((match) => {

@@ -22,13 +22,13 @@ export function assertsNothing(source: Source, match: RegExpExecArray, judged: A
   if (!first) return false
   if (judged === 'chain' && calls.length > 1) {
     const parts = calls.map((range) => partsOf(source, range))
-    if (parts.every((part) => part.every(isConstant))) return true
+    if (parts.every((part, index) => part.every((one) => isConstant(one) || (index === 0 && isTrue(one))))) return true
     return calls.length === 2 && same(parts[0]?.[0], parts[1]?.[0])
   }
   const parts = partsOf(source, first).slice(judged === 'rest' ? 1 : 0)
   if (parts.length === 0) return /^(?:expect|assert)\s*\($/.test(match[0])
   // The last of several may be a message.
-  return parts.every(isConstant) || (parts.length > 1 && same(parts[0], parts[1]))
+  return parts.every((part, index) => isConstant(part) || (index === 0 && isTrue(part))) || (parts.length > 1 && same(parts[0], parts[1]))
 }
 
 type Part = { text: string; code: string }
@@ -43,7 +43,7 @@ function constantStatement({ text, code, shape }: Source, from: number): boolean
     at += 1
   }
   const part = { text: text.slice(from, at), code: code.slice(from, at) }
-  if (isTuple({ text, code, shape }, from, at) || isConstant(part) || /\bor\s+(?:True|1)\s*\)?\s*$/.test(part.code)) return true
+  if (isTuple({ text, code, shape }, from, at) || isConstant(part) || isTrue(part)) return true
   const sides = part.text.split('==')
   return sides.length === 2 && same({ text: sides[0] ?? '', code: sides[0] ?? '' }, { text: sides[1] ?? '', code: sides[1] ?? '' })
 }
@@ -88,6 +88,12 @@ function partsOf({ text, code, shape }: Source, { start, end }: { start: number;
 function isConstant({ text, code }: Part): boolean {
   if (code.length > LONGEST || text.includes('${')) return false
   return (code.match(/[\p{L}_$][\p{L}\p{N}_$]*/gu) ?? []).every((word) => CONSTANTS.has(word))
+}
+
+/** `x || true`, `True or x`: holds whatever x is. Not where it is but a branch or a function's body. */
+function isTrue({ code }: Part): boolean {
+  const bare = /^\s*\(([^()]*)\)\s*$/.exec(code)?.[1] ?? code
+  return !/=>|\?(?!\?)/.test(bare) && /^\s*(?:true\s*\|\||(?:True|1)\s+or\b)|(?:\|\|\s*true|\bor\s+(?:True|1)\s*\)?)\s*$/.test(bare)
 }
 
 /** A thing compared with itself, without a call that could give two different answers. */

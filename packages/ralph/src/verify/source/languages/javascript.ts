@@ -2,6 +2,7 @@ import { DOUBLE, SINGLE } from '../blank.ts'
 import { inBraces } from '../bodies.ts'
 import { deadInBraces } from '../dead.ts'
 import type { Declared, Language, Source } from '../language.ts'
+import { swallowedInBraces } from '../swallowed.ts'
 
 const TEST = /(?<![\w$.])(?:Deno\s*\.\s*test|it|test|specify|xit|xtest|xspecify|fit)((?:\s*\.\s*\w+)*)\s*(?=[(`<])/g
 const NO_TEST = /\.\s*(?:describe|suite|before\w*|after\w*|use|step|extend|setTimeout|setSystemTime|configure|info|expect|mock|slow|hooks?)\b/
@@ -28,7 +29,18 @@ export const javascript: Language = {
   skips:
     /(?<![\w$.])(?:Deno\s*\.\s*)?(?:it|test|describe|suite|context|specify|bench)(?:\s*\.\s*\w+)*?\s*\.\s*(?:skip|only|todo|failing|fails|fixme|skipIf|todoIf|runIf|ignore)\b|(?<![\w$.])(?:xit|xtest|xspecify|xdescribe|xcontext|fit|fdescribe|fcontext)\s*(?=[(.])|(?<![\w$])(?:skip|todo|only|ignore)\s*:\s*(?=true\b|['"`])|(?<![\w$])(?:t|this|ctx|context)\s*\.\s*(?:skip|todo)\s*\(|\.\s*each\s*\(\s*\[\s*\]\s*\)/g,
   writtenSkips: null,
-  dead: deadInBraces,
+  dead: (source) => [...deadInBraces(source), ...swallowedInBraces(source)],
+  isMark,
+}
+
+/** `skip: true` is a mark in what a test or a suite is given, directly; elsewhere it is data. */
+function isMark({ code, shape }: Source, match: RegExpExecArray): boolean {
+  if (!/^\w+\s*:/.test(match[0])) return true
+  const object = shape.around(match.index)
+  const call = object < 0 ? -1 : shape.around(object)
+  if (call < 0 || code[object] !== '{' || code[call] !== '(') return false
+  // After `each(table)` or a condition the call of a call.
+  return /(?:\b(?:it|test|describe|suite|context|specify|bench)(?:\s*\.\s*\w+)*|\)|`)\s*$/.test(code.slice(Math.max(0, call - 120), call))
 }
 
 function declare(source: Source): Declared[] {

@@ -2,6 +2,7 @@ import { DOUBLE, SINGLE, TRIPLE_DOUBLE, TRIPLE_SINGLE } from '../blank.ts'
 import { inIndents } from '../bodies.ts'
 import { deadInIndents } from '../dead.ts'
 import type { Language } from '../language.ts'
+import { swallowedInIndents } from '../swallowed.ts'
 
 /** pytest and unittest. */
 export const python: Language = {
@@ -21,5 +22,5 @@ export const python: Language = {
   skips:
     /\bpytest\s*\.\s*mark\s*\.\s*(?:skip|skipif|xfail)\b|\bpytest\s*\.\s*(?:skip|xfail|importorskip)\s*\(|@\s*(?:unittest\s*\.\s*)?(?:skip|skipIf|skipUnless|expectedFailure)\b|\.\s*skipTest\s*\(|\braise\s+(?:unittest\s*\.\s*)?SkipTest\b|\bparametrize\s*\(\s*["'([][^)\]]*["')\]]\s*,\s*[[(]\s*[\])]|^\s*__test__\s*=\s*False\b|\bcollect_ignore(?:_glob)?\b|\bdef\s+pytest_(?:ignore_collect|collection_modifyitems|runtest_makereport|sessionfinish)\b/gm,
   writtenSkips: null,
-  dead: deadInIndents,
+  dead: (source) => [...deadInIndents(source), ...swallowedInIndents(source)],
 }
