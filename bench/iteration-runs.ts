@@ -30,7 +30,8 @@ export async function captureCall(dir: string, claude: string, env: Record<strin
   writeFileSync(recorder, `#!/bin/sh\nprintf '%s\\0' "$@" > '${notes}/argv'\nenv -0 > '${notes}/env'\ncp -r "$HOME" '${notes}/home'\ncat > '${notes}/prompt'\nexec '${claude}' "$@" < '${notes}/prompt'\n`)
   chmodSync(recorder, 0o755)
   await runRalph(repo, { ...env, CLAUDE_BIN: recorder }, 1)
-  const list = (name: string): string[] => readFileSync(join(notes, name), 'utf8').split('\0').filter(Boolean)
+  // Each ends with NUL; an argument can be empty.
+  const list = (name: string): string[] => readFileSync(join(notes, name), 'utf8').split('\0').slice(0, -1)
   const called = Object.fromEntries(list('env').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]))
   return { argv: list('argv'), env: called, prompt: readFileSync(join(notes, 'prompt')), home: called.HOME ?? '', files: join(notes, 'home') }
 }
@@ -49,7 +50,7 @@ export async function outsideTimes(dir: string, repo: string, claude: string, en
 export async function replay(call: Call, claude: string, repo: string, home: string): Promise<number> {
   cpSync(call.files, home, { recursive: true })
   const argv = call.argv.map((arg, index) => (call.argv[index - 1] === '--session-id' ? crypto.randomUUID() : arg.replace(call.home, home)))
-  const env = { ...call.env, HOME: home, PWD: repo }
+  const env = { ...Object.fromEntries(Object.entries(call.env).map(([name, value]) => [name, value.replace(call.home, home)])), PWD: repo }
   const began = performance.now()
   const child = Bun.spawn([claude, ...argv], { cwd: repo, env, stdin: call.prompt, stdout: 'pipe', stderr: 'pipe' })
   const [said] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])

@@ -6,8 +6,9 @@ import { findClaude } from '../packages/cli/src/stack/find-claude.ts'
 import { against, percentile, round, type Figure } from './figure.ts'
 import { captureCall, makeRepo, outsideTimes, replay, runRalph, type Peak } from './iteration-runs.ts'
 
-const ROUNDS = 6
-const ITERATIONS = 3
+const ROUNDS = 9
+/** The third attempt would be a diagnosis, with another prompt. */
+const ITERATIONS = 2
 const AIM = { ms: 100, mb: 60 }
 
 const EMPTY = defineScript({ rules: [{ reply: 'I did nothing.' }] })
@@ -31,7 +32,7 @@ export async function run(): Promise<Figure[]> {
     against('an empty iteration, p50', p50(empty.ours), 'ms', 'claude -p', p50(empty.bare)),
     { name: `added by Ralph, p50 of pairs (aim: under ${AIM.ms})`, value: round(p50(empty.added)), unit: 'ms' },
     { name: 'of it outside of the lifetime of the CLI, p50', value: round(p50(empty.outside)), unit: 'ms' },
-    against('an iteration with a tool call and a commit, p50', p50(working.ours), 'ms', 'claude -p', p50(working.bare)),
+    against('one with a tool call, a commit and a check, p50', p50(working.ours), 'ms', 'claude -p', p50(working.bare)),
     { name: `added by Ralph, p50 of pairs (aim: under ${AIM.ms})`, value: round(p50(working.added)), unit: 'ms' },
     { name: 'of it outside of the lifetime of the CLI, p50', value: round(p50(working.outside)), unit: 'ms' },
     { name: `Ralph's peak resident memory (aim: under ${AIM.mb})`, value: most((peak) => peak.residentMb), unit: 'MB' },
