@@ -11,7 +11,7 @@ const code = files('packages/*/src/**/*.{ts,tsx}').filter((path) => !isTest(path
 /** What a package's own code may import from our packages (ARCHITECTURE "may import"). */
 const MAY_IMPORT: Record<string, RegExp> = {
   shared: /^$/,
-  ralph: /^@factory\/shared$/,
+  ralph: /^@factory\/shared\/ralph$/,
   github: /^@factory\/shared$/,
   rehearsal: /^@factory\/shared$/,
   worker: /^@factory\/(shared|orchestrator\/client)$/,

@@ -1,4 +1,4 @@
-import { envList, parseEnv } from '@factory/shared'
+import { envList, parseEnv } from '@factory/shared/ralph'
 import { z } from 'zod'
 
 const text = z.string().optional()

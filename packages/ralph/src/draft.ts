@@ -1,4 +1,4 @@
-import { adviseSpec, checkSpec, NO_USAGE, parseSpec, RALPH_EXIT, type Usage } from '@factory/shared'
+import { adviseSpec, checkSpec, NO_USAGE, parseSpec, RALPH_EXIT, type Usage } from '@factory/shared/ralph'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execute } from './loop/execute.ts'

@@ -1,4 +1,4 @@
-import { RALPH_EXIT, type RalphExit, type Usage, type VerifyReport } from '@factory/shared'
+import { RALPH_EXIT, type RalphExit, type Usage, type VerifyReport } from '@factory/shared/ralph'
 
 /** How a run ended; what `run.finished` says. */
 export type Outcome = {

@@ -1,4 +1,4 @@
-import { RALPH_EXIT } from '@factory/shared'
+import { RALPH_EXIT } from '@factory/shared/ralph'
 import { lstat, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { oddity } from './files.ts'

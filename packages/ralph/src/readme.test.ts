@@ -1,4 +1,4 @@
-import { RALPH_EXIT } from '@factory/shared'
+import { RALPH_EXIT } from '@factory/shared/ralph'
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

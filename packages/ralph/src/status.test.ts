@@ -1,4 +1,4 @@
-import { NO_USAGE, type RalphEventBody } from '@factory/shared'
+import { NO_USAGE, type RalphEventBody } from '@factory/shared/ralph'
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

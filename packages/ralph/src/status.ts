@@ -1,4 +1,4 @@
-import { parseSpec, RALPH_EXIT, type RalphEvent } from '@factory/shared'
+import { parseSpec, RALPH_EXIT, type RalphEvent } from '@factory/shared/ralph'
 import { access, stat } from 'node:fs/promises'
 import { readRecent } from './events/tail.ts'
 import { safeLine } from './events/safe.ts'

@@ -1,5 +1,5 @@
-import type { RalphEvent, RalphEventName } from '@factory/shared'
-import { RalphEvent as EventSchema } from '@factory/shared'
+import type { RalphEvent, RalphEventName } from '@factory/shared/ralph'
+import { RalphEvent as EventSchema } from '@factory/shared/ralph'
 import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-import { NO_USAGE, RALPH_EXIT, type RalphEventBody, type Spec } from '@factory/shared'
+import { NO_USAGE, RALPH_EXIT, type RalphEventBody, type Spec } from '@factory/shared/ralph'
 import type { Git } from './git/git.ts'
 import { Ended, type Outcome } from './outcome.ts'
 import { commandsOf, measure } from './verify/room.ts'

@@ -1,4 +1,4 @@
-import type { EndedBy, Usage } from '@factory/shared'
+import type { EndedBy, Usage } from '@factory/shared/ralph'
 
 /** One thing the agent did, told while it works. */
 export type Activity = {

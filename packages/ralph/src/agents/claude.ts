@@ -1,4 +1,4 @@
-import { EndedBy, NO_USAGE } from '@factory/shared'
+import { EndedBy, NO_USAGE } from '@factory/shared/ralph'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { signalGroup } from '../process/group.ts'

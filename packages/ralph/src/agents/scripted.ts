@@ -1,4 +1,4 @@
-import { NO_USAGE } from '@factory/shared'
+import { NO_USAGE } from '@factory/shared/ralph'
 import type { Agent, AgentResult, AgentTask } from './agent.ts'
 
 export type Step = (task: AgentTask) => Promise<Partial<AgentResult> | void> | Partial<AgentResult> | void

@@ -1,4 +1,4 @@
-import { NO_USAGE } from '@factory/shared'
+import { NO_USAGE } from '@factory/shared/ralph'
 import { describe, expect, test } from 'bun:test'
 import * as fc from 'fast-check'
 import { readdirSync, readFileSync } from 'node:fs'

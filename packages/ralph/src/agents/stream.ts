@@ -1,4 +1,4 @@
-import type { Usage } from '@factory/shared'
+import type { Usage } from '@factory/shared/ralph'
 import { z } from 'zod'
 import type { Activity } from './agent.ts'
 import { follow, NO_REPEATS, type Repeats } from './same-call.ts'

@@ -1,4 +1,4 @@
-import { NO_USAGE, parseSpec, pause, RALPH_EXIT, type RalphExit } from '@factory/shared'
+import { NO_USAGE, parseSpec, pause, RALPH_EXIT, type RalphExit } from '@factory/shared/ralph'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import manifest from '../../package.json' with { type: 'json' }

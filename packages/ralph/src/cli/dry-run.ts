@@ -1,4 +1,4 @@
-import { RALPH_EXIT, type RalphExit } from '@factory/shared'
+import { RALPH_EXIT, type RalphExit } from '@factory/shared/ralph'
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { safeLine } from '../events/safe.ts'

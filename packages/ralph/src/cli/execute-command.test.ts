@@ -1,4 +1,4 @@
-import { NO_USAGE } from '@factory/shared'
+import { NO_USAGE } from '@factory/shared/ralph'
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -1,4 +1,4 @@
-import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared'
+import { NO_USAGE, RALPH_EXIT, type RalphExit } from '@factory/shared/ralph'
 import { realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { DEFAULT_PATH } from '../config.ts'

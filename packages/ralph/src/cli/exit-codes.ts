@@ -1,4 +1,4 @@
-import { RALPH_EXIT, type RalphExit } from '@factory/shared'
+import { RALPH_EXIT, type RalphExit } from '@factory/shared/ralph'
 
 /** What each exit code of run, draft and verify means, and what a person can do; the documents are made of this. */
 export const EXIT_MEANINGS: Readonly<Record<keyof typeof RALPH_EXIT, { means: string; next: string }>> = {

@@ -1,4 +1,4 @@
-import { adviseSpec, checkSpec, locateSpec, parseSpec, RALPH_EXIT, type RalphExit } from '@factory/shared'
+import { adviseSpec, checkSpec, locateSpec, parseSpec, RALPH_EXIT, type RalphExit } from '@factory/shared/ralph'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { safeLine } from '../events/safe.ts'

@@ -1,4 +1,4 @@
-import { ConfigError, RALPH_EXIT } from '@factory/shared'
+import { ConfigError, RALPH_EXIT } from '@factory/shared/ralph'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'

@@ -1,4 +1,4 @@
-import type { SpecTask } from '@factory/shared'
+import type { SpecTask } from '@factory/shared/ralph'
 import { lstat, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fresh, goOn, readSpec } from '../loop/begin.ts'

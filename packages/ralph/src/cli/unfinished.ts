@@ -1,4 +1,4 @@
-import { RALPH_EXIT, reconcileSpec } from '@factory/shared'
+import { RALPH_EXIT, reconcileSpec } from '@factory/shared/ralph'
 import { editedSince } from '../loop/edited-since.ts'
 import { readOwn } from '../files.ts'
 import { allOpen } from '../loop/take-up.ts'

@@ -1,4 +1,4 @@
-import { MAX_EVENT_LINE_BYTES } from '@factory/shared'
+import { MAX_EVENT_LINE_BYTES } from '@factory/shared/ralph'
 
 /**
  * The event as one line of JSON that a reader accepts: where it is too long its texts are cut, the

@@ -1,4 +1,4 @@
-import { NO_USAGE, RALPH_EXIT, type RalphEventBody, type RalphEventName } from '@factory/shared'
+import { NO_USAGE, RALPH_EXIT, type RalphEventBody, type RalphEventName } from '@factory/shared/ralph'
 
 type BodyOf<N extends RalphEventName> = Extract<RalphEventBody, { event: N }>
 type Meaning<N extends RalphEventName> = { when: string; fields: Readonly<Record<Exclude<keyof BodyOf<N>, 'event'>, string>>; example: BodyOf<N> }

@@ -1,4 +1,4 @@
-import { CheckResult, IntegrityFinding, MAX_EVENT_LINE_BYTES, NewLearning, RALPH_EVENT_VERSION, RalphEvent, Usage, VerifyReport, type RalphEventName } from '@factory/shared'
+import { CheckResult, IntegrityFinding, MAX_EVENT_LINE_BYTES, NewLearning, RALPH_EVENT_VERSION, RalphEvent, Usage, VerifyReport, type RalphEventName } from '@factory/shared/ralph'
 import { z } from 'zod'
 import { exitTable } from '../cli/help.ts'
 import { ENVELOPE, MEANINGS, SHAPES } from './meanings.ts'

@@ -1,4 +1,4 @@
-import type { RalphEvent } from '@factory/shared'
+import type { RalphEvent } from '@factory/shared/ralph'
 import { safeLine } from './safe.ts'
 import { clock, type View } from './view.ts'
 import { fitWidth } from './width.ts'

@@ -1,4 +1,4 @@
-import { NO_USAGE, RalphEvent, type RalphEventBody } from '@factory/shared'
+import { NO_USAGE, RalphEvent, type RalphEventBody } from '@factory/shared/ralph'
 import { describe, expect, test } from 'bun:test'
 import * as fc from 'fast-check'
 import { render, type Style } from './render.ts'

@@ -1,4 +1,4 @@
-import type { RalphEvent } from '@factory/shared'
+import type { RalphEvent } from '@factory/shared/ralph'
 import { render, type Style } from './render.ts'
 import { see, startView, statusLine, type Before } from './view.ts'
 

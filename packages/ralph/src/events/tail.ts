@@ -1,4 +1,4 @@
-import { RalphEvent } from '@factory/shared'
+import { RalphEvent } from '@factory/shared/ralph'
 import { open, type FileHandle } from 'node:fs/promises'
 
 const RECENT_BYTES = 256 * 1024

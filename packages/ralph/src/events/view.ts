@@ -1,4 +1,4 @@
-import type { RalphEvent } from '@factory/shared'
+import type { RalphEvent } from '@factory/shared/ralph'
 import { fitWidth, widthOf } from './width.ts'
 import { safeLine } from './safe.ts'
 

@@ -1,4 +1,4 @@
-import { MAX_EVENT_LINE_BYTES, NO_USAGE, RalphEvent, type RalphEventBody } from '@factory/shared'
+import { MAX_EVENT_LINE_BYTES, NO_USAGE, RalphEvent, type RalphEventBody } from '@factory/shared/ralph'
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'

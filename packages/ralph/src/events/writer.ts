@@ -1,4 +1,4 @@
-import { RALPH_EVENT_VERSION, RALPH_EXIT, type RalphEvent, type RalphEventBody, type RalphEventName } from '@factory/shared'
+import { RALPH_EVENT_VERSION, RALPH_EXIT, type RalphEvent, type RalphEventBody, type RalphEventName } from '@factory/shared/ralph'
 import { writeSync } from 'node:fs'
 import { z } from 'zod'
 import { toLine } from './fit.ts'

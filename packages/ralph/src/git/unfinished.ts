@@ -1,4 +1,4 @@
-import { RALPH_EXIT } from '@factory/shared'
+import { RALPH_EXIT } from '@factory/shared/ralph'
 import { rm, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Git } from './git.ts'

@@ -1,7 +1,7 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { defineScript, runClaude, startModel, type Model } from '@factory/rehearsal'
 import { describeWith, need } from '@factory/rehearsal/testing'
-import type { RalphEventBody } from '@factory/shared'
+import type { RalphEventBody } from '@factory/shared/ralph'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

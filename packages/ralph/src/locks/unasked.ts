@@ -1,4 +1,4 @@
-import { RALPH_EXIT } from '@factory/shared'
+import { RALPH_EXIT } from '@factory/shared/ralph'
 import type { Refused } from './ask-all.ts'
 
 /** How a run ends whose locks cannot be asked for: nothing is undone, and nothing counts as done. */

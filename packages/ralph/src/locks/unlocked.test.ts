@@ -1,5 +1,5 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { IntegrityFinding, type RalphEventBody } from '@factory/shared'
+import { IntegrityFinding, type RalphEventBody } from '@factory/shared/ralph'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openPlace } from '../place.ts'

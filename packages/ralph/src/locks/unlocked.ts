@@ -1,4 +1,4 @@
-import type { IntegrityFinding } from '@factory/shared'
+import type { IntegrityFinding } from '@factory/shared/ralph'
 import type { Git } from '../git/git.ts'
 import type { Ask } from './ask.ts'
 import { askAll, type Asked, type Refused, type Sleep } from './ask-all.ts'

@@ -1,4 +1,4 @@
-import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT, reconcileSpec } from '@factory/shared'
+import { checkSpec, NO_USAGE, parseSpec, RALPH_EXIT, reconcileSpec } from '@factory/shared/ralph'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { oddity, readOwn, writeOwn } from '../files.ts'

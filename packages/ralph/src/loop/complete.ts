@@ -1,4 +1,4 @@
-import { tickTasks, type VerifyReport } from '@factory/shared'
+import { tickTasks, type VerifyReport } from '@factory/shared/ralph'
 import { unasked } from '../locks/unasked.ts'
 import { lockFindings } from '../locks/unlocked.ts'
 import { Ended } from '../outcome.ts'

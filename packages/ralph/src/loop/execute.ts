@@ -1,4 +1,4 @@
-import { NO_USAGE, RALPH_EXIT, type RalphEventBody, type RalphExit, type Usage } from '@factory/shared'
+import { NO_USAGE, RALPH_EXIT, type RalphEventBody, type RalphExit, type Usage } from '@factory/shared/ralph'
 import type { AgentResult, AgentTask } from '../agents/agent.ts'
 import { addUsage, interrupted } from '../outcome.ts'
 import { afterVerdict } from '../progress/patience.ts'

@@ -1,4 +1,4 @@
-import { reconcileSpec, type SpecTask } from '@factory/shared'
+import { reconcileSpec, type SpecTask } from '@factory/shared/ralph'
 import { execute, type Execution } from './execute.ts'
 import { readOwn } from '../files.ts'
 import { commitWork } from '../git/git.ts'

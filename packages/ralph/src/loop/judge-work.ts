@@ -1,4 +1,4 @@
-import { tickTasks, type SpecTask, type VerifyReport } from '@factory/shared'
+import { tickTasks, type SpecTask, type VerifyReport } from '@factory/shared/ralph'
 import { verifyNow } from './complete.ts'
 import type { Execution } from './execute.ts'
 import { evidenceOf, signatureOfReport } from '../progress/evidence.ts'

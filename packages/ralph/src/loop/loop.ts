@@ -1,4 +1,4 @@
-import { RALPH_EXIT } from '@factory/shared'
+import { RALPH_EXIT } from '@factory/shared/ralph'
 import { begin } from './begin.ts'
 import { checkCompletion } from './complete.ts'
 import { iterate } from './iterate.ts'

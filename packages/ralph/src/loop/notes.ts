@@ -1,4 +1,4 @@
-import { parseNewLearnings, type NewLearning } from '@factory/shared'
+import { parseNewLearnings, type NewLearning } from '@factory/shared/ralph'
 import { rm } from 'node:fs/promises'
 import { readOwn } from '../files.ts'
 import { filesIn } from '../place.ts'

@@ -1,4 +1,4 @@
-import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared'
+import { parseSpec, type RalphEventBody, type Spec, type VerifyReport } from '@factory/shared/ralph'
 import { dirname, join } from 'node:path'
 import { writeOwn } from '../files.ts'
 import type { Locks } from '../locks/open.ts'

@@ -1,4 +1,4 @@
-import type { VerifyReport } from '@factory/shared'
+import type { VerifyReport } from '@factory/shared/ralph'
 import { writeOwn } from '../files.ts'
 import { filesIn } from '../place.ts'
 import type { RunState } from '../progress/state.ts'

@@ -1,4 +1,4 @@
-import { parseSpec, RALPH_EXIT, reconcileSpec, tickTasks } from '@factory/shared'
+import { parseSpec, RALPH_EXIT, reconcileSpec, tickTasks } from '@factory/shared/ralph'
 import { editedSince } from './edited-since.ts'
 import { readOwn } from '../files.ts'
 import type { Git } from '../git/git.ts'

@@ -1,4 +1,4 @@
-import { RALPH_EVENT_VERSION, RalphEvent, type RalphEventBody } from '@factory/shared'
+import { RALPH_EVENT_VERSION, RalphEvent, type RalphEventBody } from '@factory/shared/ralph'
 import { z } from 'zod'
 
 /** Events that the state already holds and that are being told: `seq` is the number of the first. */

@@ -1,4 +1,4 @@
-import type { VerifyReport } from '@factory/shared'
+import type { VerifyReport } from '@factory/shared/ralph'
 
 /** What one iteration worked on, changed, and failed with afterwards. */
 export type Touched = { task: string; paths: readonly string[]; failure: string | null }

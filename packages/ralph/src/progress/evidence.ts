@@ -1,4 +1,4 @@
-import type { VerifyReport } from '@factory/shared'
+import type { VerifyReport } from '@factory/shared/ralph'
 import { ending } from '../verify/judge.ts'
 import { passes, signatureOfAll } from '../verify/signature.ts'
 

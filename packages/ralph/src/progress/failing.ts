@@ -1,4 +1,4 @@
-import type { CheckResult, VerifyReport } from '@factory/shared'
+import type { CheckResult, VerifyReport } from '@factory/shared/ralph'
 import { passes } from '../verify/signature.ts'
 
 /** A check that fails without saying how many tests do weighs more than any it could have counted. */

@@ -1,4 +1,4 @@
-import { RALPH_EXIT, type RalphEventBody, type RalphExit } from '@factory/shared'
+import { RALPH_EXIT, type RalphEventBody, type RalphExit } from '@factory/shared/ralph'
 import type { Verdict } from '../agents/agent.ts'
 
 /** Up to this far away a reset is waited for; beyond it the run ends and comes back. */

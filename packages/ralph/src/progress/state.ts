@@ -1,4 +1,4 @@
-import { NewLearning, Usage } from '@factory/shared'
+import { NewLearning, Usage } from '@factory/shared/ralph'
 import { z } from 'zod'
 import { readOwn, writeOwn } from '../files.ts'
 import { Measured } from '../verify/measured.ts'

@@ -1,4 +1,4 @@
-import type { Spec, SpecTask } from '@factory/shared'
+import type { Spec, SpecTask } from '@factory/shared/ralph'
 import { OUTLINE, TASK_LINE_TOKENS } from './budget.ts'
 import { fitParts, guard, listing, type Part } from './part.ts'
 import { estimateTokens, keepStart } from './tokens.ts'

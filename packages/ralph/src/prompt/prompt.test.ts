@@ -1,4 +1,4 @@
-import { MAX_TASK_LENGTH, parseSpec, taskIds, type Spec } from '@factory/shared'
+import { MAX_TASK_LENGTH, parseSpec, taskIds, type Spec } from '@factory/shared/ralph'
 import { describe, expect, test } from 'bun:test'
 import * as fc from 'fast-check'
 import { BUDGET } from './budget.ts'

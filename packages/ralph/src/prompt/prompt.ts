@@ -1,4 +1,4 @@
-import type { Spec, SpecTask } from '@factory/shared'
+import type { Spec, SpecTask } from '@factory/shared/ralph'
 import buildTemplate from '../../../../prompts/build.md' with { type: 'text' }
 import diagnoseTemplate from '../../../../prompts/diagnose.md' with { type: 'text' }
 import rulesTemplate from '../../../../prompts/rules.md' with { type: 'text' }

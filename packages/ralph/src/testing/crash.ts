@@ -1,4 +1,4 @@
-import { RalphEvent } from '@factory/shared'
+import { RalphEvent } from '@factory/shared/ralph'
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'

@@ -1,4 +1,4 @@
-import { parseSpec, type IntegrityFinding } from '@factory/shared'
+import { parseSpec, type IntegrityFinding } from '@factory/shared/ralph'
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { markAsked } from './asked.ts'

@@ -1,4 +1,4 @@
-import type { IntegrityFinding, Spec } from '@factory/shared'
+import type { IntegrityFinding, Spec } from '@factory/shared/ralph'
 import type { Found } from './facts.ts'
 import { nameOf } from './paths.ts'
 

@@ -1,4 +1,4 @@
-import type { VerifyReport } from '@factory/shared'
+import type { VerifyReport } from '@factory/shared/ralph'
 import type { Git } from '../git/git.ts'
 import { readCalled, type Called } from './called.ts'
 import type { Change, ChangeFacts, FileText } from './facts.ts'

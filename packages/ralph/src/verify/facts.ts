@@ -1,4 +1,4 @@
-import type { CheckResult, IntegrityFinding } from '@factory/shared'
+import type { CheckResult, IntegrityFinding } from '@factory/shared/ralph'
 import type { Ran } from './measured.ts'
 
 /** T: a file became a link or a submodule, or the other way round. */

@@ -1,4 +1,4 @@
-import type { IntegrityFinding } from '@factory/shared'
+import type { IntegrityFinding } from '@factory/shared/ralph'
 import { describe, expect, test } from 'bun:test'
 import { parseRaw, parseShort } from './diff.ts'
 import type { ChangeFacts, FileText } from './facts.ts'

@@ -1,4 +1,4 @@
-import type { CheckResult, IntegrityFinding } from '@factory/shared'
+import type { CheckResult, IntegrityFinding } from '@factory/shared/ralph'
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { toReport, type Evidence } from './judge.ts'

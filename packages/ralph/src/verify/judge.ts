@@ -1,4 +1,4 @@
-import type { CheckResult, IntegrityFinding, VerifyReport } from '@factory/shared'
+import type { CheckResult, IntegrityFinding, VerifyReport } from '@factory/shared/ralph'
 import type { Measured } from './measured.ts'
 import { failsAsBefore, passes } from './signature.ts'
 

@@ -1,4 +1,4 @@
-import { CheckResult } from '@factory/shared'
+import { CheckResult } from '@factory/shared/ralph'
 import { z } from 'zod'
 
 const Counts = z.object({ passed: z.number().int(), failed: z.number().int(), skipped: z.number().int() })

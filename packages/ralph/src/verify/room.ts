@@ -1,4 +1,4 @@
-import type { CheckResult } from '@factory/shared'
+import type { CheckResult } from '@factory/shared/ralph'
 import { removeTree } from '../files.ts'
 import { openGit, withWorktree, type Git } from '../git/git.ts'
 import { makeTemporary } from '../process/leftovers.ts'

@@ -1,4 +1,4 @@
-import type { CheckResult } from '@factory/shared'
+import type { CheckResult } from '@factory/shared/ralph'
 import { plain } from './counts.ts'
 
 const TELLING = /fail|error|✗|✘|not ok|assert|expect|panic|exception|cannot|undefined/i

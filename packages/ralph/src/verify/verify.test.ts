@@ -1,4 +1,4 @@
-import type { VerifyReport } from '@factory/shared'
+import type { VerifyReport } from '@factory/shared/ralph'
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'

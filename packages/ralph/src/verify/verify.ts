@@ -1,4 +1,4 @@
-import type { Spec, VerifyReport } from '@factory/shared'
+import type { Spec, VerifyReport } from '@factory/shared/ralph'
 import { markAsked } from './asked.ts'
 import { readChanges } from './diff.ts'
 import { toFinding, type ChangeFacts } from './facts.ts'
