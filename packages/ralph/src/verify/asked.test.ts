@@ -14,9 +14,12 @@ const SKIPPED = found('test_skipped', 'src/a.test.ts', 'skipped', { names: ['add
 const SCRIPT = found('check_weakened', 'package.json', 'script', { names: ['test script', 'script test', '"test" script', '`test` script', 'package.json'], scope: ['test'] })
 const SETTING = found('check_weakened', 'jest.config.js', 'setting', { names: ['testPathIgnorePatterns', 'jest.config.js'] })
 const FLOOR = found('coverage_lowered', 'jest.config.js', 'lowered', { names: ['lines', 'jest.config.js', 'coverage threshold'], scope: ['coverage', 'threshold', 'coverageThreshold'] })
+const CI = found('ci_changed', '.github/workflows/ci.yml', 'changed', { names: ['.github/workflows/ci.yml', 'CI', 'workflow', 'pipeline'] })
 
 describe('asked for by name', () => {
   test.each<[string, Found]>([
+    ['Update the CI workflow so that it runs on pull requests', CI],
+    ['Add a job to .github/workflows/ci.yml', CI],
     ['Delete tests/legacy/old.test.ts', DELETED],
     ['Delete `old.test.ts`, nothing uses it', DELETED],
     ['Remove the parser and its test tests/legacy/old.test.ts', DELETED],

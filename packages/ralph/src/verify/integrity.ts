@@ -41,6 +41,9 @@ export function inspectChange(facts: ChangeFacts): Found[] {
   return [...findings.filter((one) => one.blocking), ...findings.filter((one) => !one.blocking)].slice(0, MAX_FINDINGS)
 }
 
+/** How a spec calls CI without naming its file. */
+const CI_WORDS = ['CI', 'workflow', 'workflows', 'pipeline', 'GitHub Actions']
+
 function lookAtPath(change: Change, files: readonly FileText[]): Found[] {
   const findings: Found[] = []
   const was = change.from ?? change.path
@@ -50,7 +53,7 @@ function lookAtPath(change: Change, files: readonly FileText[]): Found[] {
   const read = languageOf(was) !== null && typeof file?.base === 'string'
   const away = change.status === 'D' || (change.status === 'R' && !isTestPath(change.path))
   if (away && isTestPath(was) && !read) findings.push(found('test_deleted', was, change.from ? `the test file ${was} was renamed to ${change.path}, which no runner takes for a test` : `the test file ${was} was deleted`, { names: [was], lost: 1 }))
-  if (isCiPath(change.path) || isCiPath(was)) findings.push(found('ci_changed', change.path, `the CI file ${change.path} was changed`, { blocking: false, names: [change.path] }))
+  if (isCiPath(change.path) || isCiPath(was)) findings.push(found('ci_changed', change.path, `the CI file ${change.path} was ${change.status === 'A' ? 'added' : 'changed'}`, { blocking: change.status !== 'A', names: [change.path, ...CI_WORDS] }))
   if (change.status === 'A' && isOurs(change.path)) findings.push(found('protected_file', change.path, `${change.path} belongs to the run and not to the repository`))
   return findings
 }
