@@ -14,7 +14,7 @@ const SKIPPED = found('test_skipped', 'src/a.test.ts', 'skipped', { names: ['add
 const SCRIPT = found('check_weakened', 'package.json', 'script', { names: ['test script', 'script test', '"test" script', '`test` script', 'package.json'], scope: ['test'] })
 const SETTING = found('check_weakened', 'jest.config.js', 'setting', { names: ['testPathIgnorePatterns', 'jest.config.js'] })
 const FLOOR = found('coverage_lowered', 'jest.config.js', 'lowered', { names: ['lines', 'jest.config.js', 'coverage threshold'], scope: ['coverage', 'threshold', 'coverageThreshold'] })
-const CI = found('ci_changed', '.github/workflows/ci.yml', 'changed', { names: ['.github/workflows/ci.yml', 'CI', 'workflow', 'pipeline'] })
+const CI = found('ci_changed', '.github/workflows/ci.yml', 'changed', { names: ['.github/workflows/ci.yml', 'CI workflow', 'CI', 'workflow', 'pipeline'] })
 
 describe('asked for by name', () => {
   test.each<[string, Found]>([

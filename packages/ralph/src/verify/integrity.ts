@@ -42,7 +42,7 @@ export function inspectChange(facts: ChangeFacts): Found[] {
 }
 
 /** How a spec calls CI without naming its file. */
-const CI_WORDS = ['CI', 'workflow', 'workflows', 'pipeline', 'GitHub Actions']
+const CI_WORDS = ['CI workflow', 'CI pipeline', 'CI', 'workflow', 'workflows', 'pipeline', 'GitHub Actions']
 
 function lookAtPath(change: Change, files: readonly FileText[]): Found[] {
   const findings: Found[] = []
