@@ -85,6 +85,21 @@ export const FactoryStatus = z.object({
 })
 export type FactoryStatus = z.infer<typeof FactoryStatus>
 
+/** `configured`: what the environment says; `set`: somebody changed it while the factory runs. */
+const LimitInForce = z.object({ value: z.number().int(), configured: z.number().int(), set: z.boolean() })
+/** `maxWorkersPerRepo` 0: as many as there are workers. */
+export const Limits = z.object({ maxWorkers: LimitInForce, maxWorkersPerRepo: LimitInForce, dailyIterations: LimitInForce, cooldownSeconds: LimitInForce })
+export type Limits = z.infer<typeof Limits>
+
+/** What is not named stays; null goes back to the configuration. */
+export const ChangeLimits = z.strictObject({
+  maxWorkers: z.number().int().min(0).max(1000).nullable().optional(),
+  maxWorkersPerRepo: z.number().int().min(0).max(1000).nullable().optional(),
+  dailyIterations: z.number().int().min(0).max(1_000_000).nullable().optional(),
+  cooldownSeconds: z.number().int().min(0).max(86_400).nullable().optional(),
+})
+export type ChangeLimits = z.infer<typeof ChangeLimits>
+
 /** Figures over the last `days` days. Durations in seconds. */
 export const FactoryMetrics = z.object({
   days: z.number().int(),
@@ -110,11 +125,13 @@ const endpoints = {
   reportWork: { method: 'put', path: '/api/work/{id}/report', audience: 'person', summary: 'Intake: the source was told of this revision.', params: id, body: z.strictObject({ revision: z.number().int().nonnegative().max(MAX_ID) }), response: z.object({ reportedRevision: z.number().int() }) },
 
   listWorkers: { method: 'get', path: '/api/workers', audience: 'person', summary: 'Live runs first, then the latest ended ones.', query: z.strictObject({ live: flag.optional(), limit }), response: z.object({ workers: z.array(Run) }) },
-  workerLogs: { method: 'get', path: '/api/workers/{id}/logs', audience: 'person', summary: 'What the run said, oldest first.', params: id, query: z.strictObject({ after: z.coerce.number().int().nonnegative().max(MAX_ID).default(0), limit: z.coerce.number().int().min(1).max(5000).default(1000) }), response: z.object({ lines: z.array(LogLine), next: z.number().int() }) },
+  workerLogs: { method: 'get', path: '/api/workers/{id}/logs', audience: 'person', summary: 'What the run said, oldest first: Ralph, the agent, and what the worker wrote. `after` is the `next` of the page before.', params: id, query: z.strictObject({ after: z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0), limit: z.coerce.number().int().min(1).max(5000).default(1000) }), response: z.object({ lines: z.array(LogLine), next: z.number().int() }) },
   killWorker: { method: 'post', path: '/api/workers/{id}/kill', audience: 'person', summary: 'End one run; its item goes back to the queue.', params: id, body: Reason, response: z.object({ run: Run }) },
 
   status: { method: 'get', path: '/api/status', audience: 'person', summary: 'The factory at a glance.', response: FactoryStatus },
   queue: { method: 'get', path: '/api/queue', audience: 'person', summary: 'Waiting items in the order of admission, each with its reason.', query: z.strictObject({ limit }), response: z.object({ items: z.array(WorkSummary) }) },
+  limits: { method: 'get', path: '/api/limits', audience: 'person', summary: 'The limits in force, and where each comes from.', response: Limits },
+  changeLimits: { method: 'patch', path: '/api/limits', audience: 'person', summary: 'Raise or lower limits at once; null goes back to the configuration.', body: ChangeLimits, response: Limits },
   metrics: { method: 'get', path: '/api/metrics', audience: 'person', summary: 'Throughput, success and cost.', query: z.strictObject({ days: z.coerce.number().int().min(1).max(90).default(7) }), response: FactoryMetrics },
   learnings: { method: 'get', path: '/api/learnings', audience: 'person', summary: 'Search what was learned; `mode` says how it was found.', query: z.strictObject({ q: z.string().max(1000).default(''), repo: z.string().max(200).optional(), kind: LearningKind.optional(), limit }), response: z.object({ learnings: z.array(Learning), mode: z.enum(['hybrid', 'text', 'recent']) }) },
 

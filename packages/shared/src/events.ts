@@ -9,6 +9,7 @@ export const FACTORY_EVENT_TYPES = [
   'work.edited',
   'work.status', // data: {from, to, reason}
   'work.environment', // data: WorkEnvironment
+  'work.noted', // data: {fields}: facts changed without a move
   'run.admitted', // data: {kind, token, attempt, reason}
   'run.registered',
   'run.iteration', // data: {iteration, usage, commit}
@@ -22,7 +23,12 @@ export const FACTORY_EVENT_TYPES = [
   'effect.done',
   'effect.failed',
   'learning.saved',
-  'account.paused',
+  'account.paused', // data: {account, until, reason}
+  'account.probed', // data: {account}: this run tries whether the model answers again
+  'account.opened', // data: {account}
+  'limits.changed', // data: the limits that people set
+  'work.snapshot', // stands for the item's events that were removed; its patch is the whole row
+  'factory.restored', // data: {at, factory, requeued}
 ] as const
 export const FactoryEventType = z.enum(FACTORY_EVENT_TYPES)
 export type FactoryEventType = z.infer<typeof FactoryEventType>

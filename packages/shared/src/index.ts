@@ -1,4 +1,6 @@
 export * from './api.ts'
+export * from './backup.ts'
+export * from './careful-clock.ts'
 export * from './env.ts'
 export * from './errors.ts'
 export * from './events.ts'

@@ -50,9 +50,11 @@ export const OUTCOME_CODES = [
   'image_unusable', // the image cannot be pulled or has no git
   'start_failed', // the runtime could not start the worker
   'worker_exited', // the container ended without a word
+  'disk_full', // the worker's disk took no more, and the run itself had not filled it
   'lease_expired', // no heartbeat for the lease time
   'cancelled', // by a person or because the issue was closed
   'killed', // by a person, this run only
+  'restored', // the factory was restored from a backup that was made while it was live
   'internal',
 ] as const
 export const OutcomeCode = z.enum(OUTCOME_CODES)

@@ -15,7 +15,7 @@ export const WORK_STATUSES = [
 export const WorkStatus = z.enum(WORK_STATUSES)
 export type WorkStatus = z.infer<typeof WorkStatus>
 
-/** Every allowed move of a work item. The SQL names the same source states; a test holds them together. */
+/** Every allowed move of a work item. The database refuses every other (table `allowed_moves`); a test holds both together. */
 export const WORK_TRANSITIONS = {
   drafting: ['awaiting_approval', 'needs_input', 'queued', 'cancelled', 'failed'],
   awaiting_approval: ['queued', 'drafting', 'cancelled'],
@@ -61,6 +61,23 @@ export const LIVE_RUN_STATUSES = ['starting', 'running'] as const satisfies read
 export function isLiveRun(status: RunStatus): boolean {
   return (LIVE_RUN_STATUSES as readonly RunStatus[]).includes(status)
 }
+
+/** What is to be done to the outside world. Work that is published anew points a finished effect at newer work. */
+export const EFFECT_TRANSITIONS = {
+  pending: ['done', 'failed'],
+  done: ['pending'],
+  failed: ['pending'],
+} as const satisfies Record<'pending' | 'done' | 'failed', readonly ('pending' | 'done' | 'failed')[]>
+
+export const ACCOUNT_STATES = ['open', 'paused', 'probing'] as const
+export type AccountState = (typeof ACCOUNT_STATES)[number]
+
+/** An account of the model. Paused: its limit is reached, until a time. Probing: that time is over, and one run, the canary, tries whether the model answers. */
+export const ACCOUNT_TRANSITIONS = {
+  open: ['paused'],
+  paused: ['probing'],
+  probing: ['paused', 'open'],
+} as const satisfies Record<AccountState, readonly AccountState[]>
 
 export const PRIORITIES = ['critical', 'high', 'medium', 'low'] as const
 export const Priority = z.enum(PRIORITIES)

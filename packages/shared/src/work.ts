@@ -53,6 +53,7 @@ export type EditWork = z.infer<typeof EditWork>
 /** Why an item that could run does not run yet, and what ends that. */
 export const WAIT_CODES = [
   'worker_slot',
+  'repository_slot',
   'cooldown',
   'daily_budget',
   'usage_limit',
