@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs'
 import { describe, test } from 'bun:test'
 
 /** Real parts that a test can need. Each is found by what `scripts/test.sh` sets, never guessed. */
-export type Part = 'postgres' | 'redis' | 'docker' | 'claude' | 'chromium' | 'worker-image'
+export type Part = 'postgres' | 'redis' | 'docker' | 'claude' | 'chromium' | 'worker-image' | 'mounts'
+
+let mayMount: boolean | undefined
 
 const where: Record<Part, () => string | null> = {
   // postgres://… of a server with pgvector on which databases may be created
@@ -11,6 +13,11 @@ const where: Record<Part, () => string | null> = {
   // set by scripts/test.sh once an engine answered
   docker: () => process.env.TEST_DOCKER || null,
   'worker-image': () => process.env.TEST_WORKER_IMAGE || null,
+  // the right to mount a small disk where nobody else sees it
+  mounts() {
+    mayMount ??= Bun.which('unshare') !== null && Bun.spawnSync(['unshare', '-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdout: 'ignore', stderr: 'ignore' }).exitCode === 0
+    return mayMount ? 'unshare' : null
+  },
   claude: () => process.env.CLAUDE_BIN || null,
   chromium: () => ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path)) ?? null,
 }

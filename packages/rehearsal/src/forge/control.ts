@@ -25,6 +25,7 @@ const NewFault = z.strictObject({
   status: z.int().min(200).max(599).exactOptional(),
   message: z.string().exactOptional(),
   headers: z.record(z.string(), z.string()).exactOptional(),
+  body: z.unknown().optional(),
   secondaryRateLimit: z.number().min(0).exactOptional(),
   timeout: z.union([z.literal(true), z.number().min(0)]).exactOptional(),
   executeThenFail: z.boolean().exactOptional(),
@@ -32,6 +33,18 @@ const NewFault = z.strictObject({
   probability: z.number().min(0).max(1).exactOptional(),
   seed: z.int().exactOptional(),
 })
+const share = z.number().min(0).max(1).exactOptional()
+const NewRates = z
+  .strictObject({
+    refuse: share,
+    executeThenFail: share,
+    hang: share,
+    executeThenHang: share,
+    seed: z.int(),
+    on: z.array(z.enum(['rest', 'git'])).exactOptional(),
+    hangMs: z.number().min(0).exactOptional(),
+  })
+  .refine(({ refuse = 0, executeThenFail = 0, hang = 0, executeThenHang = 0 }) => refuse + executeThenFail + hang + executeThenHang <= 1, 'the shares add up to more than 1')
 const NewWebhook = z.strictObject({ url: z.url(), secret: z.string().min(1), events: z.array(z.string()).exactOptional() })
 
 const ISSUE = '/repos/:owner/:repo/issues/:number'
@@ -94,6 +107,8 @@ export function controlApp(forge: Forge): Hono {
     return c.json({ sha: await forge.merge(repo(c), number(c), as, method) })
   })
 
+  app.get('/repos/:owner/:repo/pulls-per-head', (c) => c.json(forge.pullsPerHead(repo(c))))
+
   app.post('/webhooks', async (c) => {
     forge.addWebhook(await read(c, NewWebhook))
     return c.body(null, 204)
@@ -109,6 +124,15 @@ export function controlApp(forge: Forge): Hono {
 
   app.post('/faults', async (c) => {
     forge.fault(await read(c, NewFault))
+    return c.body(null, 204)
+  })
+  app.get('/faults/rates', (c) => c.json(forge.faultRates()))
+  app.put('/faults/rates', async (c) => {
+    forge.setFaultRates(await read(c, NewRates))
+    return c.body(null, 204)
+  })
+  app.delete('/faults/rates', (c) => {
+    forge.setFaultRates(null)
     return c.body(null, 204)
   })
   app.delete('/faults', (c) => {

@@ -1,3 +1,5 @@
+import { createFates, type FateCounts, type FaultRates, type Fates } from './fault-rates.ts'
+
 /** Which requests a fault hits: everything given must fit. Paths are those below the API's address (`/repos/o/r/pulls`) or git's (`/o/r.git/git-receive-pack`). */
 export type FaultMatch = {
   method?: string
@@ -11,6 +13,8 @@ export type FaultRule = {
   status?: number
   message?: string
   headers?: Record<string, string>
+  /** … with this JSON as the body: a list that lags behind is `{ status: 200, body: [] }` … */
+  body?: unknown
   /** … or as GitHub's secondary rate limit does, with `Retry-After` in seconds … */
   secondaryRateLimit?: number
   /** … or do not answer: for so many milliseconds, then break the connection (`true`: until the caller goes). */
@@ -28,6 +32,11 @@ export type Fault = { rule: FaultRule; hits: number; remove(): void }
 
 export type Faults = {
   add(rule: FaultRule): Fault
+  /** From now on requests go wrong by chance, besides the rules; null: no longer. */
+  setRates(rates: FaultRates | null): void
+  /** The rates now, and what they did so far. */
+  rates(): { rates: FaultRates; counts: FateCounts } | null
+  /** Rules and rates. */
   clear(): void
   list(): readonly Fault[]
   /** Answers a request by `handle`, unless a fault has something else in mind. */
@@ -36,6 +45,7 @@ export type Faults = {
 
 export function createFaults(): Faults {
   let active: { fault: Fault; chance: () => number }[] = []
+  let fates: Fates | null = null
   const take = (method: string, path: string): FaultRule | null => {
     for (const { fault, chance } of active) {
       const { rule } = fault
@@ -53,15 +63,36 @@ export function createFaults(): Faults {
       active.push({ fault, chance: generator(rule.seed ?? 1) })
       return fault
     },
-    clear: () => void (active = []),
+    setRates: (rates) => void (fates = rates && createFates(rates)),
+    rates: () => fates && { rates: fates.rates, counts: fates.counts },
+    clear() {
+      active = []
+      fates = null
+    },
     list: () => active.map(({ fault }) => fault),
     async around(request, path, handle) {
-      const rule = take(request.method, path)
+      const rule = take(request.method, path) ?? (fates && ruleOf(fates, request.method, path))
       if (!rule) return handle()
       if (rule.executeThenFail) await (await handle()).arrayBuffer()
       if (rule.timeout !== undefined) return silence(rule.timeout, request.signal)
       return toResponse(rule)
     },
+  }
+}
+
+function ruleOf(fates: Fates, method: string, path: string): FaultRule | null {
+  const timeout = fates.rates.hangMs ?? true
+  switch (fates.next(method, path)) {
+    case 'well':
+      return null
+    case 'refuse':
+      return { status: 502 }
+    case 'executeThenFail':
+      return { executeThenFail: true }
+    case 'hang':
+      return { timeout }
+    case 'executeThenHang':
+      return { timeout, executeThenFail: true }
   }
 }
 
@@ -83,6 +114,7 @@ function toResponse(rule: FaultRule): Response {
     return Response.json({ message, documentation_url: 'https://docs.github.com/rest/overview/rate-limits-for-the-rest-api', status: String(rule.status ?? 403) }, { status: rule.status ?? 403, headers: { 'retry-after': String(rule.secondaryRateLimit) } })
   }
   const status = rule.status ?? 502
+  if (rule.body !== undefined) return Response.json(rule.body, { status, headers: rule.headers ?? {} })
   return Response.json({ message: rule.message ?? (status >= 500 ? 'Server Error' : 'A fault of the rehearsal'), status: String(status) }, { status, headers: rule.headers ?? {} })
 }
 

@@ -4,6 +4,7 @@ import { restApp, resolveNumber } from './api/app.ts'
 import { controlApp } from './control.ts'
 import { createRepo, type NewRepo } from './create-repo.ts'
 import { stats } from './diff.ts'
+import type { FateCounts, FaultRates } from './fault-rates.ts'
 import { createFaults, type Fault, type FaultRule } from './faults.ts'
 import { isGitPath, serveGit } from './http-backend.ts'
 import { addComment, addLabels, editIssue, findIssue, openIssue, removeLabel, setState, type IssueEdit, type NewIssue } from './issue.ts'
@@ -67,7 +68,13 @@ export type Forge = {
   redeliver(id: number): Promise<Delivery>
   /** Resolves once every webhook delivery so far is answered. */
   settled(): Promise<void>
+  /** How many pull requests were ever opened from each branch, whatever became of them. */
+  pullsPerHead(repo: string): Record<string, number>
   fault(rule: FaultRule): Fault
+  /** Requests go wrong by chance from now on; null: no longer. */
+  setFaultRates(rates: FaultRates | null): void
+  faultRates(): { rates: FaultRates; counts: FateCounts } | null
+  /** Rules and rates. */
   clearFaults(): void
   stop(): Promise<void>
 }
@@ -163,7 +170,14 @@ export async function startForge(options: ForgeOptions): Promise<Forge> {
     addWebhook: mailer.add,
     redeliver: mailer.redeliver,
     settled: mailer.settled,
+    pullsPerHead(name) {
+      const counts: Record<string, number> = {}
+      for (const { pull } of pullsOf(findRepo(world, name))) counts[pull.head] = (counts[pull.head] ?? 0) + 1
+      return counts
+    },
     fault: faults.add,
+    setFaultRates: faults.setRates,
+    faultRates: faults.rates,
     clearFaults: faults.clear,
     stop: async () => {
       await server.stop(true)

@@ -104,3 +104,18 @@ test('reviews and line comments are kept', async () => {
   expect((await s.octokit.pulls.listReviewComments(number)).data).toMatchObject([{ body: 'why', path: 'a.txt', line: 1 }])
   expect((await s.octokit.pulls.listCommits(number)).data).toHaveLength(1)
 })
+
+test('a closed one is reopened while its branch goes on from where it stood, and not after a force-push', async () => {
+  const first = await s.branch('work', { 'a.txt': 'a\n' })
+  await create('work')
+  const set = (state: 'open' | 'closed') => s.octokit.pulls.update({ ...at, pull_number: 1, state })
+  await set('closed')
+  const work = `${s.dir}/reopen`
+  await s.git(s.dir, 'clone', '--quiet', s.remote('ada/shop'), work)
+  await s.git(work, 'checkout', '--quiet', '--orphan', 'fresh')
+  await s.git(work, 'commit', '--quiet', '-m', 'Anew')
+  await s.git(work, 'push', '--force', 'origin', 'HEAD:refs/heads/work')
+  expect(await failure(set('open'))).toMatchObject({ status: 422, message: expect.stringContaining('force-pushed') })
+  await s.git(work, 'push', '--force', 'origin', `${first}:refs/heads/work`)
+  expect((await set('open')).data.state).toBe('open')
+})

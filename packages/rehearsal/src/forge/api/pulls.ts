@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { commitPayload, listCommits } from '../commits.ts'
 import { stats, unifiedDiff } from '../diff.ts'
 import { ApiError, invalid, notFound } from '../errors.ts'
+import { isAncestor } from '../git.ts'
 import { editIssue, findIssue, touch } from '../issue.ts'
+import { pinPull } from '../refs.ts'
 import { lineCommentPayload, pullPayload, reviewPayload, userPayload } from '../payloads.ts'
 import { mergePull, openPull, pullFacts, rebasePull } from '../pull.ts'
 import { associationOf, type Issue, type LineComment, type Pull, type Repo, type Review, type World } from '../world.ts'
@@ -51,7 +53,7 @@ export function pullRoutes(world: World): Hono<ApiEnv> {
     const { repo, issue, pull } = open(c, 'write')
     const { title, body, state, base } = await bodyOf(c, EditedPull, 'PullRequest')
     const { login } = c.get('token')
-    if (state === 'open' && issue.state === 'closed') refuseReopening(repo, issue, pull)
+    if (state === 'open' && issue.state === 'closed') await refuseReopening(repo, issue, pull)
     if (base !== undefined) await rebasePull(world, repo, issue, pull, login, base)
     editIssue(world, repo, issue, login, { ...(title === undefined ? {} : { title }), ...(body === undefined ? {} : { body }), ...(state === undefined ? {} : { state }) })
     return c.json(await whole(world, repo, issue))
@@ -114,9 +116,16 @@ export function pullRoutes(world: World): Hono<ApiEnv> {
     return c.json(lineCommentPayload(world, repo, issue, comment), 201)
   })
 
-  const refuseReopening = (repo: Repo, issue: Issue, pull: Pull): void => {
+  /** As GitHub: the branch must be there, and must not have been force-pushed or made anew elsewhere since. */
+  const refuseReopening = async (repo: Repo, issue: Issue, pull: Pull): Promise<void> => {
+    const refuse = (why: string) => invalid({ resource: 'PullRequest', code: 'invalid', field: 'state', message: `state cannot be changed. ${why}` })
     const twin = [...repo.issues.values()].some((other) => other !== issue && other.state === 'open' && other.pull?.head === pull.head && other.pull.base === pull.base)
-    if (pull.mergedAt || twin || !repo.refs.has(`refs/heads/${pull.head}`)) throw invalid({ resource: 'PullRequest', code: 'invalid', field: 'state', message: 'state cannot be changed. The pull request cannot be reopened.' })
+    const tip = repo.refs.get(`refs/heads/${pull.head}`)
+    if (pull.mergedAt || twin) throw refuse('The pull request cannot be reopened.')
+    if (tip === undefined) throw refuse(`The ${pull.head} branch has been deleted.`)
+    if (tip !== pull.headSha && !(await isAncestor(repo.dir, pull.headSha, tip))) throw refuse(`The ${pull.head} branch was force-pushed or recreated.`)
+    pull.headSha = tip
+    await pinPull(repo, issue, pull)
   }
 
   return app
