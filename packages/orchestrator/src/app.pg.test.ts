@@ -2,12 +2,14 @@ import { api, ErrorBody, type EndpointName, type FactoryMetrics } from '@factory
 import { describeWith } from '@factory/rehearsal/testing'
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { createApp } from './app.ts'
+import { backupRoutes } from './backup/routes.ts'
 import { createClient, type Client } from './client.ts'
 import type { Context } from './context.ts'
 import { readMessages } from './events/sse.fixture.ts'
 import { startFeed, type Feed } from './events/feed.ts'
 import { learningHandlers } from './learnings/routes.ts'
 import { createMetrics, type Metrics } from './metrics/prometheus.ts'
+import { budgetHandlers } from './budget/routes.ts'
 import { metricsHandlers } from './metrics/routes.ts'
 import { checkReadiness } from './status/readiness.ts'
 import { statusHandlers } from './status/routes.ts'
@@ -32,13 +34,14 @@ describeWith(['postgres'], 'the app', () => {
     metrics = createMetrics(ctx)
     app = createApp<Context>({
       ctx,
-      handlers: { ...workHandlers, ...workerHandlers, ...learningHandlers, ...metricsHandlers, ...statusHandlers({ version: '1.2.3', startedAt: ctx.clock.now() }) },
+      handlers: { ...workHandlers, ...workerHandlers, ...learningHandlers, ...metricsHandlers, ...budgetHandlers, ...statusHandlers({ version: '1.2.3', startedAt: ctx.clock.now() }) },
       auth: { personToken: TOKEN, authenticateRun: async () => null },
       log,
       version: '1.2.3',
       stream: { db: ctx.db, feed, log },
       metrics,
-      readiness: () => checkReadiness(ctx, 100),
+      readiness: () => checkReadiness(ctx, { limitMs: 100 }),
+      backup: backupRoutes(ctx, '1.2.3'),
       checkAnswers: true,
     })
     client = createClient({ baseUrl: 'http://factory', token: TOKEN, fetch: async (request) => app.fetch(request) })
@@ -54,7 +57,7 @@ describeWith(['postgres'], 'the app', () => {
   test('only health and readiness are open', async () => {
     expect((await get('/health', null)).status).toBe(200)
     expect((await get('/ready', null)).status).toBe(200)
-    for (const path of ['/metrics', '/openapi.json', '/docs', '/api/events', '/api/status']) {
+    for (const path of ['/metrics', '/openapi.json', '/docs', '/api/events', '/api/status', '/api/backup']) {
       expect((await get(path, null)).status, path).toBe(401)
       expect((await get(path, 'Bearer wrong')).status, path).toBe(401)
     }
@@ -92,9 +95,10 @@ describeWith(['postgres'], 'the app', () => {
   test('readiness names what it waits for, and a part that hangs is not waited for', async () => {
     ctx.runtime.ping = () => Promise.reject(new Error('no engine'))
     ctx.locks = { ...ctx.locks, ping: () => new Promise(() => {}) }
+    ctx.leader = { ...ctx.leader, epoch: () => null, holder: () => 'another' }
     const answer = await get('/ready', null)
     expect(answer.status).toBe(503)
-    expect(await answer.json()).toMatchObject({ ready: false, waitingFor: ['locks', 'runtime'], parts: [{ name: 'database', ok: true }, { detail: 'no answer within 100 ms' }, { name: 'events', ok: true }, { detail: 'no engine' }] })
+    expect(await answer.json()).toMatchObject({ ready: false, waitingFor: ['locks', 'runtime'], parts: [{ name: 'database', ok: true }, { detail: 'no answer within 100 ms' }, { name: 'events', ok: true }, { detail: 'no engine' }, { name: 'leader', ok: true, detail: 'another leads; this orchestrator follows' }] })
   })
 
   test('status tells workers, queue, budget and what is waited for', async () => {
@@ -116,7 +120,7 @@ describeWith(['postgres'], 'the app', () => {
     await sql`update budget_days set iterations = 6`
     expect((await client.call('status', {})).waiting).toMatchObject({ code: 'daily_budget', until: new Date(Date.parse(day) + DAY).toISOString() })
     const until = new Date(ctx.clock.now().getTime() + 60_000)
-    await sql`update factory_state set paused_until = ${until}, pause_reason = 'five hours are used up'`
+    await sql`update accounts set state = 'paused', paused_until = ${until}, reason = 'five hours are used up'`
     expect(await client.call('status', {})).toMatchObject({ pausedUntil: until.toISOString(), pauseReason: 'five hours are used up', waiting: { code: 'usage_limit' } })
   })
 

@@ -1,4 +1,5 @@
 import type { Logger } from '@factory/shared'
+import type { Hono } from 'hono'
 import { eventRoutes } from './events/routes.ts'
 import type { StreamOptions } from './events/stream.ts'
 import { authenticate, bearerFromBasic, type Authentication } from './http/authenticate.ts'
@@ -18,6 +19,8 @@ export type AppOptions<Context> = {
   stream: StreamOptions
   metrics: Metrics
   readiness: () => Promise<Readiness>
+  /** Serves /backup and /restore. */
+  backup: Hono
   checkAnswers?: boolean
 }
 
@@ -63,5 +66,14 @@ export function createApp<Context>(options: AppOptions<Context>): ApiApp {
     await next()
   })
   app.route('/api/events', eventRoutes(options.stream))
+
+  for (const path of ['/api/backup', '/api/restore'] as const) {
+    app.use(path, async (c, next) => {
+      c.set('route', path)
+      await authenticate(options.auth, 'person', c.req.header('authorization'), undefined)
+      await next()
+    })
+  }
+  app.route('/api', options.backup)
   return app
 }

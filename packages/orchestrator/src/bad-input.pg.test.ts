@@ -3,6 +3,7 @@ import { describeWith } from '@factory/rehearsal/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import type { Context } from './context.ts'
 import { learningHandlers } from './learnings/routes.ts'
+import { budgetHandlers } from './budget/routes.ts'
 import { metricsHandlers } from './metrics/routes.ts'
 import { mount, type ApiApp } from './http/mount.ts'
 import { statusHandlers } from './status/routes.ts'
@@ -24,12 +25,12 @@ describeWith(['postgres'], 'bad input, from the request to the store', () => {
     ctx = await testContext({ MAX_WORKERS: '1', RETRY_BACKOFF_SECONDS: '0' })
     app = mount<Context>({
       ctx,
-      handlers: { ...workHandlers, ...workerHandlers, ...learningHandlers, ...metricsHandlers, ...statusHandlers({ version: '1', startedAt: ctx.clock.now() }) },
+      handlers: { ...workHandlers, ...workerHandlers, ...learningHandlers, ...metricsHandlers, ...budgetHandlers, ...statusHandlers({ version: '1', startedAt: ctx.clock.now() }) },
       auth: {
         personToken: TOKEN,
         authenticateRun: async (given) => {
           const run = await runOfToken(ctx, given)
-          return run ? { runId: run.id, itemId: run.item_id } : null
+          return run ? { runId: run.id, itemId: run.item_id, token: run.token } : null
         },
       },
       log: ctx.log,

@@ -14,20 +14,39 @@ import { createRedisBus } from './adapters/redis-bus.ts'
 import { createRedisLocks } from './adapters/redis-locks.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
-import { connect, type Db } from './db/connect.ts'
+import { connect } from './db/connect.ts'
 import { startEmbedded } from './db/embedded.ts'
-import { systemClock } from './ports/clock.ts'
+import { pingStore } from './db/ping.ts'
+import { migrate } from './db/migrate.ts'
+import { watchStore, type StoreWatch } from './db/watch.ts'
+import { createClock, type SyncedClock } from './ports/clock.ts'
 import type { WorkerRuntime } from './ports/worker-runtime.ts'
 
-export type World = { ctx: Omit<Context, 'metrics'>; close(): Promise<void> }
+export type World = {
+  ctx: Omit<Context, 'metrics' | 'leader'>
+  syncClock: SyncedClock['sync']
+  store: Store
+  close(): Promise<void>
+}
+
+/** The database as the start of the service needs it. */
+export type Store = {
+  db: Context['db']
+  /** Begins to look whether it answers. null: it is in this process and cannot be away. */
+  watch(onBack: () => void): StoreWatch | null
+  /** Brings it to this code's version; gives the names of the files that were applied. */
+  migrate(): Promise<string[]>
+}
 
 /** Builds the orchestrator's world: every adapter is made here, by the configuration, unless overridden. */
 export async function buildContext(config: Config, log: Logger, overrides: Partial<Context> = {}): Promise<World> {
   const closers: (() => Promise<void>)[] = []
   try {
-    const db = overrides.db ?? (await openStore(config, log, closers))
-    const clock = overrides.clock ?? systemClock
-    const locks = overrides.locks ?? (config.REDIS_URL ? createRedisLocks({ url: config.REDIS_URL, logger: log, clock }) : createMemoryLocks(clock))
+    const store = overrides.db ? givenStore(overrides.db) : await openStore(config, log, closers)
+    const db = store.db
+    const ours = createClock()
+    const clock = overrides.clock ?? ours
+    const locks = overrides.locks ?? (config.REDIS_URL ? createRedisLocks({ url: config.REDIS_URL, logger: log, instance: config.INSTANCE, clock }) : createMemoryLocks(clock))
     const bus = overrides.bus ?? (config.REDIS_URL ? createRedisBus({ url: config.REDIS_URL, logger: log }) : createMemoryBus(log))
     const runtime = overrides.runtime ?? (await chooseRuntime(config, log))
     closers.push(() => runtime.close(), () => bus.close(), () => locks.close())
@@ -35,26 +54,46 @@ export async function buildContext(config: Config, log: Logger, overrides: Parti
       overrides.embedder ??
       (config.OPENAI_API_KEY ? createOpenAiEmbedder({ apiKey: config.OPENAI_API_KEY, ...(config.OPENAI_BASE_URL ? { baseUrl: config.OPENAI_BASE_URL } : {}), model: config.EMBEDDING_MODEL, logger: log }) : noEmbedder)
     const forge = overrides.forge ?? buildForge(config, log)
-    const ctx: Omit<Context, 'metrics'> = { config, log, db, clock, locks, bus, embedder, runtime, forge, wake: overrides.wake ?? (() => {}) }
-    return { ctx, close: () => closeAll(closers, log) }
+    const ctx: World['ctx'] = { epoch: null, config, log, db, clock, locks, bus, embedder, runtime, forge, wake: overrides.wake ?? (() => {}) }
+    return { ctx, syncClock: ours.sync, store, close: () => closeAll(closers, log) }
   } catch (error) {
     await closeAll(closers, log)
     throw error
   }
 }
 
-async function openStore(config: Config, log: Logger, closers: (() => Promise<void>)[]): Promise<Db> {
-  if (config.DATABASE_URL) {
-    const db = connect(config.DATABASE_URL)
-    closers.push(() => db.close())
-    return db
-  }
+const givenStore = (db: Context['db']): Store => ({ db, watch: () => null, migrate: () => migrate(db.sql) })
+
+async function openStore(config: Config, log: Logger, closers: (() => Promise<void>)[]): Promise<Store> {
+  if (config.DATABASE_URL) return openServer(config.DATABASE_URL, log, closers)
   const directory = join(resolve(config.DATA_DIR), 'store')
   const embedded = await startEmbedded(directory)
   log.info({ directory }, 'embedded PostgreSQL: for one machine; set DATABASE_URL for a server')
-  const db = connect(embedded.url, { max: embedded.max })
+  const db = connect(embedded.url, { max: embedded.max, silentMs: 0 })
   closers.push(() => embedded.close(), () => db.close())
-  return db
+  return givenStore(db)
+}
+
+function openServer(url: string, log: Logger, closers: (() => Promise<void>)[]): Store {
+  const db = connect(url)
+  // One connection that nothing else waits for: what it sees is the server, not our own queue.
+  const probe = connect(url, { max: 1, connectTimeoutSeconds: 2, applicationName: 'factory-watch' })
+  closers.push(() => db.close(), () => probe.close())
+  return {
+    db,
+    watch(onBack) {
+      const cut = (why: string) => {
+        db.cut(why)
+        probe.cut(why)
+      }
+      return watchStore({ ping: () => pingStore(probe), cut, onBack, log })
+    },
+    async migrate() {
+      // A migration may take as long as it takes.
+      const own = connect(url, { max: 1, silentMs: 0 })
+      return migrate(own.sql).finally(() => own.close())
+    },
+  }
 }
 
 async function chooseRuntime(config: Config, log: Logger): Promise<WorkerRuntime> {

@@ -50,7 +50,8 @@ export function createClient(options: ClientOptions): Client {
   }
 }
 
-function readError(status: number, text: string): FactoryError {
+/** What an answer that is no success says. */
+export function readError(status: number, text: string): FactoryError {
   try {
     const { error } = ErrorBody.parse(JSON.parse(text))
     return new FactoryError(error.code, error.message, error.details)

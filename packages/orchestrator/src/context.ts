@@ -1,6 +1,7 @@
 import type { Logger } from '@factory/shared'
 import type { Config } from './config.ts'
 import type { Db } from './db/connect.ts'
+import type { Leadership } from './leader/leadership.ts'
 import type { Metrics } from './metrics/prometheus.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Embedder } from './ports/embedder.ts'
@@ -22,6 +23,10 @@ export type Context = {
   forge: Forge
   /** Counts what happens, for Prometheus. */
   metrics: Pick<Metrics, 'admission' | 'heartbeat' | 'runFinished'>
+  /** Which orchestrator leads; the others serve the API. */
+  leader: Leadership
+  /** Set for a leader's work ({@link underEpoch}): every transaction checks that it still leads. null: a request's. */
+  epoch: number | null
   /** Asks the scheduler to look now rather than at its next second. */
   wake: () => void
 }

@@ -19,12 +19,12 @@ import { runOfToken } from './workers/token.ts'
 
 let ctx: TestContext
 const ask = (over: Record<string, unknown> = {}) => createWork(ctx, { source: 'github', sourceId: 'acme/app#1', repo: 'acme/app', spec: SPEC, ...over })
-const ref = (run: { id: number; itemId: number }) => ({ id: run.id, itemId: run.itemId })
+const ref = (run: { id: number; itemId: number; token: number }) => ({ id: run.id, itemId: run.itemId, token: run.token })
 const outcome = (code: 'internal' | 'usage_limit' | 'stuck' | 'repository_forbidden', until: string | null = null) => ({ code, message: `because ${code}`, until })
 const NOTHING = { events: [], learnings: [] }
 
 /** As if every worker had been silent for longer than its lease. */
-const expireLeases = () => ctx.db.sql`update runs set lease_expires_at = now() - interval '1 second'`
+const expireLeases = () => ctx.db.sql`update runs set lease_expires_at = now() - interval '1 hour'`
 
 /** A build run that is registered and has pushed. */
 async function building() {
@@ -102,7 +102,8 @@ describeWith(['postgres'], 'the life of a work item', () => {
     const token = ctx.runtime.started[0]?.runToken ?? ''
     await expireLeases()
     await settleDown(ctx)
-    expect(ctx.runtime.calls.slice(0, 3)).toEqual([`start ${lost.worker}`, `stop ${lost.worker}`, `remove ${lost.worker}`])
+    expect(ctx.runtime.calls.slice(0, 2)).toEqual([`start ${lost.worker}`, `stop ${lost.worker}`])
+    expect(ctx.runtime.calls).toContain(`remove ${lost.worker}`)
     const next = await liveRun(ctx)
     expect(next.token).toBeGreaterThan(lost.token)
     expect(await getItem(ctx, item.id)).toMatchObject({ status: 'in_progress', attempts: 0, losses: 1 })
@@ -138,6 +139,16 @@ describeWith(['postgres'], 'the life of a work item', () => {
     expect(runs[0]).toMatchObject({ status: 'cancelled', outcome: { code: 'cancelled' } })
     expect((await cancelWork(ctx, item.id, 'again')).status).toBe('cancelled')
     expect((await retryWork(ctx, item.id, 'after all')).status).toBe('queued')
+  })
+
+  test('an item that is cancelled and taken up again while its run comes to its end goes on from what that run pushed', async () => {
+    const { item } = await ask()
+    const run = await building()
+    await cancelWork(ctx, item.id, 'changed my mind')
+    await retryWork(ctx, item.id, 'and again')
+    expect(await completeRun(ctx, ref(run), { ...NOTHING, headSha: HEAD, baseSha: BASE, spec: SPEC })).toEqual({ runStatus: 'cancelled', itemStatus: 'queued' })
+    await settleDown(ctx)
+    expect((await registerRun(ctx, ref(await liveRun(ctx)), { versions: {} })).resume?.sha).toBe(HEAD)
   })
 
   test('kill ends one run; the attempt does not count', async () => {
@@ -302,5 +313,14 @@ describeWith(['postgres'], 'publishing', () => {
     await settleDown(ctx)
     expect((await getItem(ctx, item.id)).status).toBe('completed')
     expect(ctx.runtime.started).toHaveLength(2)
+  })
+
+  test('work whose pull request could not be opened is built anew once its text was changed: the evidence was of another text', async () => {
+    const item = await verified()
+    ctx.forge.faults.push({ how: 'refuse', call: 'createPull', error: new ForgeError('repository_forbidden', 'the token lacks pull_requests: write') })
+    await settleDown(ctx)
+    await editWork(ctx, item.id, { spec: SPEC.replace('greeting', 'farewell') })
+    expect((await retryWork(ctx, item.id, 'and other words')).status).toBe('queued')
+    expect((await getItem(ctx, item.id)).evidence).toBeNull()
   })
 })

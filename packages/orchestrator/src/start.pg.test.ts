@@ -1,19 +1,22 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { describeWith } from '@factory/rehearsal/testing'
+import { acquireLocks } from './locks/acquire.ts'
 import { startLoop } from './scheduler/loop.ts'
 import { StartError } from './ports/worker-runtime.ts'
 import { BASE, HEAD, liveRun, passed, settleDown, SPEC } from './testing/drive.ts'
+import { seedItem, seedRun } from './testing/seed.ts'
 import { testContext, type TestContext } from './testing/test-context.ts'
 import { createWork } from './work/create.ts'
 import { getItem, getWork } from './work/read.ts'
 import { completeRun } from './workers/end.ts'
 import { heartbeat } from './workers/heartbeat.ts'
+import { lockPaths } from './workers/lock.ts'
 import { registerRun } from './workers/register.ts'
 
 let ctx: TestContext
 const FILES_SPEC = `${SPEC}\n## Likely files\n\n- \`src/greet.ts\`\n`
 const ask = (over: Record<string, unknown> = {}) => createWork(ctx, { source: 'github', sourceId: 'acme/app#1', repo: 'acme/app', spec: SPEC, ...over })
-const ref = (run: { id: number; itemId: number }) => ({ id: run.id, itemId: run.itemId })
+const ref = (run: { id: number; itemId: number; token: number }) => ({ id: run.id, itemId: run.itemId, token: run.token })
 const NOTHING = { events: [], learnings: [] }
 
 describeWith(['postgres'], 'starting a worker', () => {
@@ -74,25 +77,31 @@ describeWith(['postgres'], 'starting a worker', () => {
   })
 
   test('files that the spec names are locked when the worker reports; somebody else’s lock ends the run before it cost anything', async () => {
-    await ctx.locks.acquire('acme/app', ['src/greet.ts'], { runId: 999, itemId: 999 }, 60)
     const { item } = await ask({ spec: FILES_SPEC })
     await settleDown(ctx)
     const run = await liveRun(ctx)
-    expect(registerRun(ctx, ref(run), { versions: {} })).rejects.toMatchObject({ code: 'stale_token' })
+    // one that asked for the file in the middle of its work, after this run was admitted
+    const other = await seedItem(ctx.db.sql, { repo: 'acme/app', status: 'in_progress' })
+    await acquireLocks(ctx, { repo: 'acme/app', itemId: other, runId: await seedRun(ctx.db.sql, other) }, ['src/greet.ts'])
+    await expect(registerRun(ctx, ref(run), { versions: {} })).rejects.toMatchObject({ code: 'stale_token' })
     await settleDown(ctx)
     expect(await getItem(ctx, item.id)).toMatchObject({ status: 'queued', attempts: 0, waiting: { code: 'file_conflict' } })
   })
 
-  test('a lock table that is away when the worker reports: it is told to ask again, and goes on once the table answers', async () => {
+  test('a lock table that is away when the worker reports: the mirror grants alone, the table hears of it when it is back', async () => {
     await ask({ spec: FILES_SPEC })
     await settleDown(ctx)
     const run = await liveRun(ctx)
     const acquire = ctx.locks.acquire
     ctx.locks.acquire = () => Promise.reject(new Error('no Redis'))
-    // no FactoryError: over HTTP it is `internal`, which a worker takes for "away"
-    await expect(registerRun(ctx, ref(run), { versions: {} })).rejects.toThrow('no Redis')
-    ctx.locks.acquire = acquire
     expect((await registerRun(ctx, ref(run), { versions: {} })).run.id).toBe(run.id)
+    // asked for by itself a lock waits for the table
+    await expect(lockPaths(ctx, ref(run), ['src/other.ts'])).rejects.toThrow('no Redis')
+    ctx.locks.acquire = acquire
+    const itemId = await seedItem(ctx.db.sql, { repo: 'acme/app' })
+    const other = await seedRun(ctx.db.sql, itemId)
+    expect(await acquireLocks(ctx, { repo: 'acme/app', runId: other, itemId }, ['src/greet.ts'])).toMatchObject({ granted: false, conflicts: [{ runId: run.id }] })
+    await heartbeat(ctx, ref(run), { events: [] })
     expect(await ctx.locks.list('acme/app')).toMatchObject([{ runId: run.id }])
   })
 

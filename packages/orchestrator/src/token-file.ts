@@ -15,7 +15,14 @@ export function personToken(config: Pick<Config, 'FACTORY_TOKEN' | 'DATA_DIR'>, 
   if (kept) return kept
   const token = `fct_${randomBytes(32).toString('base64url')}`
   mkdirSync(resolve(config.DATA_DIR), { recursive: true })
-  writeFileSync(path, `${token}\n`, { mode: 0o600 })
+  try {
+    writeFileSync(path, `${token}\n`, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    // another orchestrator on this directory was a moment faster
+    const theirs = readKept(path)
+    if (theirs) return theirs
+    throw error
+  }
   process.stderr.write(`\nFACTORY_TOKEN was not set, so one was made (printed once; kept in ${path}):\n\n  ${token}\n\n`)
   log.info({ path }, 'made the factory token')
   return token

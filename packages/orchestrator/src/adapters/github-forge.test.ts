@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGithub } from '@factory/github'
@@ -17,8 +17,7 @@ const TOKENS = [
 ] as const
 
 const ROUTES = {
-  'create ref': { method: 'POST', path: `/repos/${REPO}/git/refs` },
-  'update ref': { method: 'PATCH', path: `/repos/${REPO}/git/refs/**` },
+  'move branch': { method: 'POST', path: `/${REPO}.git/git-receive-pack` },
   'delete ref': { method: 'DELETE', path: `/repos/${REPO}/git/refs/**` },
   'create pull': { method: 'POST', path: `/repos/${REPO}/pulls` },
   'update pull': { method: 'PATCH', path: `/repos/${REPO}/pulls/*` },
@@ -61,6 +60,12 @@ async function startWorld(): Promise<ForgeWorld> {
     hasRef: async (ref) => (await run(dir, 'ls-remote', remote, ref)) !== '',
     loseAnswer: (call, how) => void server.fault({ match: ROUTES[call], executeThenFail: true, times: 1, ...(how === 'never answered' ? { timeout: true } : { status: 502 }) }),
     breakDown: () => void server.fault({ status: 502 }),
+    hidePulls: () => void server.fault({ match: { method: 'GET', path: `/repos/${REPO}/pulls` }, status: 200, body: [] }),
+    async refusePushes(words) {
+      const hook = join(server.repo(REPO).dir, 'hooks', 'pre-receive')
+      await Bun.write(hook, `#!/bin/sh\necho '${words}' >&2\nexit 1\n`)
+      await chmod(hook, 0o755)
+    },
     mend: () => server.clearFaults(),
     closePull: async (number) => server.close(REPO, number, 'robot'),
     as(whom) {

@@ -1,4 +1,5 @@
 import { explainGithubError, type Github } from '@factory/github'
+import { moveBranch } from './github-forge-move.ts'
 import { ForgeError, type CreatePullResult, type Forge, type ForgePull, type NewPull } from '../ports/forge.ts'
 
 /** What of GitHub's pull request we use; list and single answers both have it. */
@@ -14,9 +15,23 @@ type GithubPull = {
   base: { ref: string }
 }
 
-/** The forge port over GitHub's REST API. */
-export function createGithubForge(github: Pick<Github, 'octokit'>): Forge {
+/** The forge port over GitHub's REST API, and over git itself where that can do more. */
+export function createGithubForge(github: Pick<Github, 'octokit' | 'refs' | 'now'>): Forge {
   const { rest } = github.octokit
+
+  const toForgeError = (error: unknown): ForgeError => {
+    if (error instanceof ForgeError) return error
+    const { code, message, retryAt } = explainGithubError(error, github.now())
+    return new ForgeError(code, message, { retryAt, cause: error })
+  }
+
+  const wrap = async <T>(load: () => Promise<T>): Promise<T> => {
+    try {
+      return await load()
+    } catch (error) {
+      throw toForgeError(error)
+    }
+  }
 
   /** A 404 below a repository says either "no such thing" or "no such repository": ask which. */
   const orNull = async <T>(repo: string, load: () => Promise<T>): Promise<T | null> => {
@@ -59,25 +74,7 @@ export function createGithubForge(github: Pick<Github, 'octokit'>): Forge {
 
     branchHead: (repo, branch) => orNull(repo, async () => (await rest.git.getRef({ ...split(repo), ref: `heads/${branch}` })).data.object.sha),
 
-    async moveBranch(repo, branch, toSha, expected) {
-      const actual = await forge.branchHead(repo, branch)
-      if (actual === toSha) return { kind: 'moved' }
-      if (actual !== expected) return { kind: 'conflict', actual }
-      try {
-        if (expected === null) await rest.git.createRef({ ...split(repo), ref: `refs/heads/${branch}`, sha: toSha })
-        else await rest.git.updateRef({ ...split(repo), ref: `heads/${branch}`, sha: toSha, force: true })
-        return { kind: 'moved' }
-      } catch (error) {
-        const problem = toForgeError(error)
-        if (/object does not exist|not a valid sha|no commit found/i.test(problem.message)) throw new ForgeError('object_missing', problem.message, { cause: error })
-        if (problem.code !== 'unreachable' && problem.code !== 'validation') throw problem
-        // Perhaps it was done although the answer says otherwise, or somebody was faster.
-        const now = await forge.branchHead(repo, branch)
-        if (now === toSha) return { kind: 'moved' }
-        if (now !== expected) return { kind: 'conflict', actual: now }
-        throw problem
-      }
-    },
+    moveBranch: (repo, branch, toSha, expected) => wrap(() => moveBranch(github.refs, { repo, branch, toSha, expected })),
 
     findPulls: (repo, headBranch) =>
       wrap(async () => {
@@ -115,6 +112,7 @@ export function createGithubForge(github: Pick<Github, 'octokit'>): Forge {
       if (problem.code !== 'unreachable' && problem.code !== 'validation') throw problem
       const open = await findOpen(input)
       if (open) return { kind: 'exists', pull: open }
+      if (/pull request already exists/i.test(problem.message)) throw new ForgeError('inconsistent', `${problem.message} It is not listed yet.`, { cause: error })
       throw problem.code === 'validation' ? nameRefusal(problem) : problem
     }
   }
@@ -147,18 +145,4 @@ function readPull(pull: GithubPull): ForgePull {
 function split(repo: string): { owner: string; repo: string } {
   const [owner = '', name = ''] = repo.split('/')
   return { owner, repo: name }
-}
-
-async function wrap<T>(load: () => Promise<T>): Promise<T> {
-  try {
-    return await load()
-  } catch (error) {
-    throw toForgeError(error)
-  }
-}
-
-function toForgeError(error: unknown): ForgeError {
-  if (error instanceof ForgeError) return error
-  const { code, message, retryAt } = explainGithubError(error)
-  return new ForgeError(code, message, { retryAt, cause: error })
 }

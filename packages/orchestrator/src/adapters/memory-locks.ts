@@ -1,11 +1,12 @@
-import { systemClock, type Clock } from '../ports/clock.ts'
+import { createClock, type Clock } from '../ports/clock.ts'
 import type { HeldLock, LockTable } from '../ports/lock-table.ts'
 
 const keyOf = (repo: string, path: string) => `${repo}\0${path}`
 
-/** Locks of a factory without Redis. They die with the process, and so do its runs' claims on files: adoption takes them anew. */
-export function createMemoryLocks(clock: Clock = systemClock): LockTable {
+/** Locks of a factory without Redis. They die with the process and are restored from their mirror at the next start. */
+export function createMemoryLocks(clock: Clock = createClock()): LockTable {
   const held = new Map<string, HeldLock>()
+  let whole = false
 
   /** Every verb below runs to its end without an await, so nobody comes in between. */
   function living(repo: string, path: string, now: Date): HeldLock | undefined {
@@ -44,6 +45,12 @@ export function createMemoryLocks(clock: Clock = systemClock): LockTable {
     list(repo) {
       const now = clock.now()
       return Promise.resolve([...held.values()].filter((lock) => lock.until > now && (repo === undefined || lock.repo === repo)).map((lock) => ({ ...lock })))
+    },
+    isWhole: () => Promise.resolve(whole),
+    restore(locks) {
+      for (const lock of locks) held.set(keyOf(lock.repo, lock.path), { ...lock })
+      whole = true
+      return Promise.resolve()
     },
     ping: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -3,7 +3,9 @@ import { Redis } from 'ioredis'
 
 /** A live heartbeat waits for a lock; whoever waits longer than this should hear that Redis is away. */
 const COMMAND_MS = 3000
-const RECONNECT_MAX_MS = 1000
+const RECONNECT_MAX_MS = 500
+/** A connection on which a command has no answer for so long is opened anew: its other end may be gone without a word. */
+const SILENT_MS = 10_000
 
 /** A connection that fails fast and comes back by itself. Left to its defaults the driver lets a command wait for minutes. */
 export function connectRedis(url: string, logger: Logger): Redis {
@@ -12,6 +14,8 @@ export function connectRedis(url: string, logger: Logger): Redis {
     connectTimeout: COMMAND_MS,
     commandTimeout: COMMAND_MS,
     maxRetriesPerRequest: 1,
+    socketTimeout: SILENT_MS,
+    keepAlive: 15_000,
     retryStrategy: (attempt) => Math.min(attempt * 50, RECONNECT_MAX_MS),
   })
   let away = false

@@ -7,6 +7,7 @@ import { lockTableContract } from '../ports/lock-table.contract.ts'
 import { createRedisLocks } from './redis-locks.ts'
 
 const logger = createLogger('test', 'silent')
+const fresh = () => `ct-${crypto.randomUUID()}`
 const owner = (runId: number) => ({ runId, itemId: 1 })
 
 describeWith(['redis'], 'locks in Redis', () => {
@@ -14,12 +15,16 @@ describeWith(['redis'], 'locks in Redis', () => {
   beforeAll(() => {
     redis = new Redis(need('redis'))
   })
-  afterAll(() => redis.disconnect())
+  afterAll(async () => {
+    const notes = await redis.keys('factory:locks:ct-*')
+    if (notes.length > 0) await redis.del(notes)
+    redis.disconnect()
+  })
 
   const keys = (prefix: string) => redis.keys(`lock:{${prefix}*`)
 
   lockTableContract('redis', {
-    open: (clock) => createRedisLocks({ url: find('redis') ?? '', logger, clock }),
+    open: (clock) => createRedisLocks({ url: find('redis') ?? '', logger, instance: fresh(), clock }),
     // The server's clock cannot be moved, its keys' ends can.
     async passTime(_locks, seconds) {
       for (const key of await keys('ct')) {
@@ -35,7 +40,7 @@ describeWith(['redis'], 'locks in Redis', () => {
 
   test('people can read a lock with redis-cli, and it ends by itself', async () => {
     const repo = `read${process.pid}/shop`
-    const locks = createRedisLocks({ url: need('redis'), logger })
+    const locks = createRedisLocks({ url: need('redis'), logger, instance: fresh() })
     await locks.acquire(repo, ['src/a.ts'], { runId: 7, itemId: 3 }, 3600)
     const key = `lock:{${repo}}:src/a.ts`
     const value: unknown = JSON.parse((await redis.get(key)) ?? 'null')
@@ -50,7 +55,7 @@ describeWith(['redis'], 'locks in Redis', () => {
 
   test('what somebody wrote by hand bars the path and breaks nothing', async () => {
     const repo = `hand${process.pid}/shop`
-    const locks = createRedisLocks({ url: need('redis'), logger })
+    const locks = createRedisLocks({ url: need('redis'), logger, instance: fresh() })
     for (const garbage of ['mine!', '"text"', '{"runId":"1"}', '[]']) {
       await redis.set(`lock:{${repo}}:a.ts`, garbage, 'EX', 60)
       expect(await locks.acquire(repo, ['a.ts', 'b.ts'], owner(1), 60)).toMatchObject({ granted: false, conflicts: [{ path: 'a.ts', runId: 0 }] })
@@ -62,7 +67,7 @@ describeWith(['redis'], 'locks in Redis', () => {
   })
 
   test('a server that lost its scripts is told again', async () => {
-    const locks = createRedisLocks({ url: need('redis'), logger })
+    const locks = createRedisLocks({ url: need('redis'), logger, instance: fresh() })
     const repo = `flush${process.pid}/shop`
     await locks.acquire(repo, ['a'], owner(1), 60)
     await redis.script('FLUSH')
@@ -76,7 +81,7 @@ describe('a Redis that does not answer', () => {
     const nobody = createServer()
     const port = await new Promise<number>((resolve) => nobody.listen(0, '127.0.0.1', () => resolve(portOf(nobody.address()))))
     await new Promise<void>((resolve) => nobody.close(() => resolve()))
-    const locks = createRedisLocks({ url: `redis://127.0.0.1:${port}`, logger })
+    const locks = createRedisLocks({ url: `redis://127.0.0.1:${port}`, logger, instance: fresh() })
     const began = performance.now()
     await expect(locks.acquire('a/b', ['x'], owner(1), 60)).rejects.toMatchObject({ code: 'unavailable' })
     await expect(locks.list()).rejects.toMatchObject({ code: 'unavailable' })

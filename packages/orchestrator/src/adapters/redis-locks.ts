@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Logger } from '@factory/shared'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import { systemClock, type Clock } from '../ports/clock.ts'
+import { createClock, type Clock } from '../ports/clock.ts'
 import type { HeldLock, LockOwner, LockTable } from '../ports/lock-table.ts'
 import { answer, connectRedis } from './redis-connection.ts'
 
@@ -24,19 +24,25 @@ local run = tonumber(ARGV[1])
 `
 
 /** ARGV: run, beginning of the value, now, until, milliseconds. Answers with key, value of each conflict. */
-const ACQUIRE = script(`${OWNER_OF}
-local conflicts, since = {}, {}
-for i, key in ipairs(KEYS) do
-  local text, owner, from = read(key)
-  if text and owner ~= run then
-    conflicts[#conflicts + 1] = key
-    conflicts[#conflicts + 1] = text
+const ACQUIRE = script(`
+local function value(since) return ARGV[2] .. ',"since":"' .. since .. '","until":"' .. ARGV[4] .. '"}' end
+local run, conflicts, since = tonumber(ARGV[1]), {}, {}
+for i, text in ipairs(redis.call('MGET', unpack(KEYS))) do
+  if text then
+    local fine, found = pcall(cjson.decode, text)
+    if not fine or type(found) ~= 'table' or found.runId ~= run then
+      conflicts[#conflicts + 1] = KEYS[i]
+      conflicts[#conflicts + 1] = text
+    elseif type(found.since) == 'string' then
+      since[i] = found.since
+    end
   end
-  since[i] = type(from) == 'string' and from or ARGV[3]
 end
 if #conflicts > 0 then return conflicts end
+-- most are taken anew and have one value
+local fresh = value(ARGV[3])
 for i, key in ipairs(KEYS) do
-  redis.call('SET', key, ARGV[2] .. ',"since":"' .. since[i] .. '","until":"' .. ARGV[4] .. '"}', 'PX', ARGV[5])
+  redis.call('SET', key, since[i] and value(since[i]) or fresh, 'PX', ARGV[5])
 end
 return conflicts
 `)
@@ -91,9 +97,10 @@ const literal = (text: string) => text.replace(/[\\*?[\]]/g, '\\$&')
 const SCAN_COUNT = 500
 
 /** Locks in Redis, to be read with `redis-cli --scan --pattern 'lock:*'`. */
-export function createRedisLocks(options: { url: string; logger: Logger; clock?: Clock }): LockTable {
+export function createRedisLocks(options: { url: string; logger: Logger; instance: string; clock?: Clock }): LockTable {
+  const note = `factory:locks:${options.instance}`
   const redis = connectRedis(options.url, options.logger)
-  const clock = options.clock ?? systemClock
+  const clock = options.clock ?? createClock()
 
   function values(owner: LockOwner, ttlSeconds: number): string[] {
     const now = clock.now()
@@ -136,6 +143,21 @@ export function createRedisLocks(options: { url: string; logger: Logger; clock?:
       const all = [...seen]
       const texts = await answer(redis.mget(all))
       return all.map((key, index) => readLock(key, texts[index] ?? null)).filter((lock) => lock !== null)
+    },
+    async isWhole() {
+      return (await answer(redis.exists(note))) === 1
+    },
+    async restore(locks) {
+      const now = clock.now()
+      const all = redis.multi()
+      for (const { repo, path, runId, itemId, since, until } of locks) {
+        const left = until.getTime() - now.getTime()
+        if (left > 0) all.set(lockKey(repo, path), JSON.stringify({ runId, itemId, since, until }), 'PX', left)
+      }
+      all.set(note, now.toISOString())
+      const results = await answer(all.exec())
+      const failed = results === null ? new Error('the transaction was given up') : results.find(([error]) => error !== null)?.[0]
+      if (failed) await answer(Promise.reject(failed))
     },
     async ping() {
       await answer(redis.ping())

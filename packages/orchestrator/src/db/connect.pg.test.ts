@@ -1,6 +1,7 @@
 import { describeWith } from '@factory/rehearsal/testing'
 import { expect, test } from 'bun:test'
-import { json } from './connect.ts'
+import { isStoreAway } from './away.ts'
+import { connect, json } from './connect.ts'
 import { testDatabase } from './testing.ts'
 
 describeWith(['postgres'], 'connect', () => {
@@ -25,6 +26,45 @@ describeWith(['postgres'], 'connect', () => {
       await db.drop()
     }
   })
+
+  test('a transaction whose connection was lost goes on nowhere, and takes nothing down with it', async () => {
+    const db = await testDatabase({ max: 1 })
+    const other = connect(db.url, { max: 1 })
+    try {
+      await db.sql`create table seen (n integer)`
+      const late = Promise.withResolvers<unknown>()
+      const cut = db.sql.begin(async (tx) => {
+        const [me] = await tx<{ pid: number }[]>`insert into seen values (1) returning pg_backend_pid() as pid`
+        await other.sql`select pg_terminate_backend(${me?.pid ?? 0})`
+        while ((await other.sql`select 1 from pg_stat_activity where pid = ${me?.pid ?? 0}`).length > 0);
+        // the pool's one connection is opened anew, for somebody else
+        while ((await db.sql`select 1`.catch(() => [])).length === 0);
+        late.resolve(await tx`insert into seen values (2)`.catch((error: unknown) => error))
+      })
+      expect(await cut.catch((error: unknown) => error)).toSatisfy(isStoreAway)
+      expect(await late.promise).toSatisfy(isStoreAway)
+      expect(await other.sql`select n from seen`).toHaveLength(0)
+      expect(await db.sql.begin((tx) => tx`insert into seen values (3) returning n`)).toHaveLength(1)
+    } finally {
+      await other.close()
+      await db.drop()
+    }
+  }, 15_000)
+
+  test('connections that hang are cut: what waits fails at once, what comes next connects anew', async () => {
+    const db = await testDatabase({ max: 2 })
+    const pool = connect(db.url, { max: 2 })
+    try {
+      const waits = [pool.sql`select pg_sleep(30)`.execute(), pool.sql.begin((tx) => tx`select pg_sleep(30)`)].map((one) => one.then(() => null, (error: unknown) => error))
+      while ((await db.sql`select 1 from pg_stat_activity where datname = current_database() and query like 'select pg_sleep%' and state = 'active'`).length < 2);
+      pool.cut('the test says so')
+      for (const wait of waits) expect(await wait).toSatisfy(isStoreAway)
+      expect(await pool.sql`select 1`).toHaveLength(1)
+    } finally {
+      await pool.close()
+      await db.drop()
+    }
+  }, 15_000)
 
   test('the pool comes back after the server cut every connection', async () => {
     const db = await testDatabase({ max: 2 })

@@ -1,10 +1,13 @@
 import postgres from 'postgres'
+import { createSockets } from './sockets.ts'
 
 type Types = { bigint: number; numeric: number }
 /** A pool. Ids and fencing tokens stay below 2^53, so int8 and numeric arrive as numbers, times as Date. */
 export type Sql = postgres.Sql<Types>
 /** One open transaction. */
 export type Tx = postgres.TransactionSql<Types>
+/** One connection of the pool, held until it is released. */
+export type Connection = postgres.ReservedSql<Types>
 /** Either: for statements that are right inside and outside a transaction. */
 export type Query = postgres.ISql<Types>
 
@@ -14,23 +17,43 @@ export type Db = {
   close(): Promise<void>
 }
 
+/** A pool whose connections can be cut when the server hangs. */
+export type ServerDb = Db & {
+  /** What is under way fails now with a code that `isStoreAway` knows; what comes next connects anew. */
+  cut(why: string): void
+}
+
 export type ConnectOptions = {
   /** Connections at most. The embedded store has one backend: give it 1. */
   max?: number
   /** The server ends a statement after this; 0 is never. Milliseconds. */
   statementTimeoutMs?: number
   connectTimeoutSeconds?: number
+  /** A connection on which nothing moved for so long is ended; 0 is never. Must be longer than any statement may take. */
+  silentMs?: number
   applicationName?: string
 }
 
+/** The server ends a statement after this: nothing of ours takes a second on a million items. */
+const STATEMENT_MS = 15_000
+
 /**
  * A pool on a PostgreSQL URL. Connects on first use. While the server is away each query waits for the
- * connect timeout at most and then fails; the pool comes back within half a second of the server.
+ * connect timeout at most and then fails; the pool comes back within half a second of the server. What was
+ * under way on a connection that is lost fails; a transaction never goes on on another one
+ * (patches/postgres: the released driver lets it).
  */
-export function connect(url: string, options: ConnectOptions = {}): Db {
+export function connect(url: string, options: ConnectOptions = {}): ServerDb {
   const target = readTarget(url)
+  const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_MS
+  const encrypted = /[?&]sslmode=(?!disable)/.test(url)
+  // Under encryption the socket's own timer sees nothing of what moves; there `cut` alone bounds a call.
+  const sockets = createSockets(encrypted ? 0 : (options.silentMs ?? statementTimeoutMs + 5000))
+  // an option of the driver that its types do not tell of
+  const carried = { socket: sockets.open }
   const sql = postgres(target.url, {
     ...(target.host ? { host: target.host } : {}),
+    ...carried,
     max: options.max ?? 10,
     connect_timeout: options.connectTimeoutSeconds ?? 5,
     // the driver's own grows to 20 s, which it then needs to see a server that is back
@@ -41,7 +64,7 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
     onnotice: () => {},
     connection: {
       application_name: options.applicationName ?? 'factory',
-      statement_timeout: options.statementTimeoutMs ?? 15_000,
+      statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: 60_000,
       TimeZone: 'UTC',
     },
@@ -50,7 +73,7 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
       numeric: { to: 1700, from: [1700], serialize: String, parse: Number },
     },
   })
-  return { sql, close: () => sql.end({ timeout: 2 }) }
+  return { sql, close: () => sql.end({ timeout: 2 }), cut: sockets.cut }
 }
 
 /** Takes libpq's `?host=/directory` (a Unix socket) out of the URL; the driver would send it to the server. */

@@ -10,7 +10,7 @@ import { saveLearnings } from '../learnings/save.ts'
 import { searchLearnings } from '../learnings/search.ts'
 import { collectFigures } from '../metrics/collect.ts'
 import { summarizeMetrics } from '../metrics/summary.ts'
-import { systemClock } from '../ports/clock.ts'
+import { createClock } from '../ports/clock.ts'
 import { listQueue } from '../queue/list.ts'
 import { countQueue } from '../queue/count.ts'
 import { seedItem, seedRun } from '../testing/seed.ts'
@@ -26,8 +26,8 @@ test('what the API reads runs on the embedded store as on a server, over its one
     await migrate(db.sql)
     const log = createLogger('test', 'silent')
     const ctx = {
-      db, log, clock: systemClock, bus: createMemoryBus(log), wake: () => {},
-      config: { MAX_WORKERS: 2, DAILY_BUDGET: 10, COOLDOWN_SECONDS: 0 },
+      db, log, clock: createClock(), epoch: null, bus: createMemoryBus(log), wake: () => {},
+      config: { MAX_WORKERS: 2, MAX_WORKERS_PER_REPO: 0, DAILY_BUDGET: 10, COOLDOWN_SECONDS: 0 },
       embedder: { kind: 'openai' as const, model: 'm', embed: async (texts: readonly string[]) => texts.map((text) => [text.length, 1]) },
     }
     const start = await readHead(ctx)

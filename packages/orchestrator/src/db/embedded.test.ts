@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from './connect.ts'
 import { startEmbedded } from './embedded.ts'
+import { callAdmit } from '../scheduler/store.ts'
 import { migrate } from './migrate.ts'
+
+const LIMITS = { maxWorkers: 1, maxWorkersPerRepo: 0, dailyIterations: 10, cooldownSeconds: 0, maxIterations: 5, leaseSeconds: 120, ageHours: 6 }
 
 let directory: string
 beforeEach(() => {
@@ -61,10 +64,9 @@ test('admission, SKIP LOCKED, snapshots, full text and vectors work', async () =
     await sql`insert into repositories (name) values ('o/r')`
     const [item] = await sql<{ id: number }[]>`
       insert into work_items (source, source_id, repo, title, spec, status, files) values ('api', '1', 'o/r', 't', '- [ ] x', 'queued', ${['a.ts']}) returning id`
-    expect(await sql`select outcome, item_id from admit(1, 10, 0, 5, 120)`).toMatchObject([{ outcome: 'admitted', item_id: item?.id }])
-    expect(await sql`select outcome from admit(1, 10, 0, 5, 120)`).toMatchObject([{ outcome: 'worker_slot' }])
+    expect(await callAdmit(sql, null, LIMITS, 2)).toMatchObject([{ outcome: 'admitted', itemId: item?.id }, { outcome: 'worker_slot' }])
     expect(await sql`select id from work_items for update skip locked`).toHaveLength(1)
-    expect(await sql`select type from work_events where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid, seq`).toMatchObject([{ type: 'work.status' }, { type: 'run.admitted' }])
+    expect(await sql`select type from work_events where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid, seq`).toMatchObject([{ type: 'run.admitted' }, { type: 'work.status' }])
     await sql`insert into learnings (repo, kind, text, text_hash, embedding) values ('o/r', 'pattern', 'running dogs', 'h', '[1,2,3]')`
     expect(await sql`select embedding <=> '[1,2,3]'::vector as distance from learnings where search @@ plainto_tsquery('english', 'dog')`).toMatchObject([{ distance: 0 }])
     await expect(sql`update work_events set type = 'x'`.execute()).rejects.toThrow('append-only')

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Sql } from './connect.ts'
+import type { Sql, Tx } from './connect.ts'
 
 export type Migration = { version: number; name: string; text: string; checksum: string }
 type Applied = { version: number; name: string; checksum: string }
@@ -36,6 +36,11 @@ function pendingMigrations(known: readonly Migration[], applied: readonly Applie
   return known.filter((migration) => migration.version > last)
 }
 
+/** Runs a migration's file. Whoever calls keeps the list of those that were applied. */
+export async function applyMigration(tx: Tx, migration: Migration): Promise<void> {
+  await tx.unsafe(migration.text)
+}
+
 /** A number of ours for the advisory lock that makes migrators queue up. */
 const LOCK = 7_236_101
 
@@ -63,7 +68,7 @@ export async function migrate(sql: Sql, directory: string = MIGRATIONS_DIR): Pro
       const applied = await tx<Applied[]>`select version, name, checksum from schema_migrations order by version`
       const next = pendingMigrations(known, applied)[0]
       if (!next) return null
-      await tx.unsafe(next.text)
+      await applyMigration(tx, next)
       await tx`insert into schema_migrations (version, name, checksum) values (${next.version}, ${next.name}, ${next.checksum})`
       return next.name
     })

@@ -4,6 +4,9 @@ import { join } from 'node:path'
 
 export type Ownership = { release(): void }
 
+/** Keeps every lock alive until it is released: one that is collected as garbage is given back without a word. */
+const held = new Set<Database>()
+
 /**
  * Makes this process the only owner of a directory until `release` or its death.
  *
@@ -23,9 +26,11 @@ export function ownDirectory(directory: string): Ownership {
     if (!(error instanceof SQLiteError) || error.code !== 'SQLITE_BUSY') throw error
     throw new Error(`${directory} is in use by another factory (${readOwner(directory)}). Stop it, or give this one a directory of its own.`, { cause: error })
   }
+  held.add(lock)
   writeFileSync(join(directory, 'owner.json'), `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`)
   return {
     release() {
+      held.delete(lock)
       lock.run('rollback')
       lock.close()
     },

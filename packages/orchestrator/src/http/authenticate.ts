@@ -6,7 +6,7 @@ export type Authentication = {
   /** FACTORY_TOKEN. */
   personToken: string
   /** The run that a token was issued to, live or ended; null for a token nobody issued. */
-  authenticateRun(token: string): Promise<{ runId: number; itemId: number } | null>
+  authenticateRun(token: string): Promise<{ runId: number; itemId: number; token: number } | null>
 }
 
 /**

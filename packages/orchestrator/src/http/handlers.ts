@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Answer } from '../client.ts'
 
 /** Who sent the request, as far as its endpoint's audience lets anybody in. */
-export type RunCaller = { kind: 'run'; runId: number; itemId: number }
+export type RunCaller = { kind: 'run'; runId: number; itemId: number; token: number }
 type PersonCaller = { kind: 'person' }
 export type Caller = RunCaller | PersonCaller | { kind: 'public' }
 

@@ -25,7 +25,7 @@ function serve(answers: Partial<Record<string, () => unknown>> = {}) {
     ctx: null,
     handlers,
     log,
-    auth: { personToken: PERSON, authenticateRun: async (token) => (token === 'frt_7' ? { runId: 7, itemId: 3 } : null) },
+    auth: { personToken: PERSON, authenticateRun: async (token) => (token === 'frt_7' ? { runId: 7, itemId: 3, token: 9 } : null) },
     onServed: (one) => served.push(one),
   })
   const call = async (method: string, path: string, options: { token?: string | null; body?: unknown; raw?: BodyInit; headers?: Record<string, string> } = {}) => {
@@ -60,7 +60,7 @@ describe('who may call', () => {
     expect((await call('POST', '/worker/07/heartbeat', { token: 'frt_7', body: {} })).status).toBe(403)
     expect((await call('POST', '/worker/7/heartbeat', { token: 'frt_7', body: {} })).status).toBe(200)
     expect((await call('POST', '/worker/register', { token: 'frt_7', body: {} })).status).toBe(200)
-    expect(seen.map((one) => one.caller)).toEqual([{ kind: 'run', runId: 7, itemId: 3 }, { kind: 'run', runId: 7, itemId: 3 }])
+    expect(seen.map((one) => one.caller)).toEqual([{ kind: 'run', runId: 7, itemId: 3, token: 9 }, { kind: 'run', runId: 7, itemId: 3, token: 9 }])
   })
 })
 
@@ -164,7 +164,7 @@ describe('answers', () => {
     expect(missing.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/)
     const wrong = await call('DELETE', '/api/work/1')
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, PATCH'])
-    for (const path of OPERATIONS) expect((await call('POST', path)).status, path).toBe(405)
+    for (const { path } of OPERATIONS) expect((await call('PUT', path)).status, path).toBe(405)
   })
 
   test('is measured by the route of the table, never by what the caller wrote', async () => {

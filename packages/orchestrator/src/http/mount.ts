@@ -90,11 +90,14 @@ function requestFrame(options: Pick<MountOptions<unknown>, 'onServed'>) {
 }
 
 /** Routes outside the table that `noRoute` must know of to answer 405; app.ts serves them. */
-export const OPERATIONS = ['/health', '/ready', '/metrics', '/openapi.json', '/docs', '/api/events'] as const
+export const OPERATIONS = [
+  ...['/health', '/ready', '/metrics', '/openapi.json', '/docs', '/api/events', '/api/backup'].map((path) => ({ method: 'GET', path })),
+  { method: 'POST', path: '/api/restore' },
+] as const
 
 const ROUTES = [
   ...endpointNames().map((name) => ({ method: api[name].method.toUpperCase(), path: api[name].path as string })),
-  ...OPERATIONS.map((path) => ({ method: 'GET', path: path as string })),
+  ...OPERATIONS,
 ].map((route) => ({ ...route, pattern: new RegExp(`^${route.path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`) }))
 
 function noRoute(c: HonoContext<Env>): Response {

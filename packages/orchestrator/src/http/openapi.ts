@@ -1,4 +1,4 @@
-import { api, CreateWork, CreateWorkLong, CreateWorkShort, ErrorBody, FactoryEvent, FactoryMetrics, FactoryStatus, Learning, Run, VerifyReport, WorkItem, WorkSummary, type Endpoint } from '@factory/shared'
+import { api, CreateWork, CreateWorkLong, CreateWorkShort, ErrorBody, FactoryEvent, FactoryMetrics, FactoryStatus, Learning, RestoreReport, Run, VerifyReport, WorkItem, WorkSummary, type Endpoint } from '@factory/shared'
 import { z } from 'zod'
 import { EventsQuery } from '../events/routes.ts'
 import { endpointNames } from './mount.ts'
@@ -76,6 +76,19 @@ function operationsPaths(render: Render): Record<string, Json> {
     '/health': get('The process lives.', true, { '200': { description: 'It does.' } }),
     '/ready': get('All parts answer.', true, { '200': { description: 'They do.', ...readiness }, '503': { description: 'Names those that do not.', ...readiness } }),
     '/metrics': get('Figures for Prometheus.', false, { '200': text('text/plain', 'Text exposition format.') }),
+    '/api/backup': get('The whole store as one file, out of one snapshot.', false, { '200': { description: "gzip'd lines of JSON; whole only with its last line.", content: { 'application/gzip': { schema: { type: 'string', format: 'binary' } } } } }),
+    '/api/restore': {
+      post: {
+        summary: 'Put a backup in the place of an empty store.',
+        tags: ['operations'],
+        security: [{ person: [] }],
+        requestBody: { required: true, content: { 'application/gzip': { schema: { type: 'string', format: 'binary' } } } },
+        responses: {
+          '200': { description: 'What was restored.', content: { 'application/json': { schema: render(RestoreReport, 'output') } } },
+          ...Object.fromEntries(['401', '403', '409', '422'].map((status) => [status, { $ref: '#/components/responses/error' }])),
+        },
+      },
+    },
     '/api/events': get('Server-sent events; with Last-Event-ID what was missed comes first.', false, { '200': text('text/event-stream', 'Each message: id, event (its type), data (a FactoryEvent); and `event: progress` without an id.') }, {
       parameters: [...parameters('query', EventsQuery, render), { name: 'Last-Event-ID', in: 'header', required: false, schema: { type: 'string' } }],
     }),

@@ -3,7 +3,7 @@ import { ForgeError, type Forge, type NewPull } from './forge.ts'
 
 /** A call that the forge carries out although its answer is lost. */
 export type LostAnswer = 'answered 502' | 'never answered'
-export type ForgeCall = 'create ref' | 'update ref' | 'delete ref' | 'create pull' | 'update pull'
+export type ForgeCall = 'move branch' | 'delete ref' | 'create pull' | 'update pull'
 
 /** A forge with one repository, and what the suite needs besides the port. */
 export type ForgeWorld = {
@@ -20,6 +20,10 @@ export type ForgeWorld = {
   /** Every call is answered 502 until `mend`. */
   breakDown(): void
   mend(): void
+  /** Lists of pull requests lag behind: they are empty until `mend`. */
+  hidePulls(): void
+  /** A rule of the repository refuses every push from now on, with these words. */
+  refusePushes(words: string): Promise<void>
   closePull(number: number): Promise<void>
   /** The same forge for a credential that may read and not write; that nobody issued; that must wait an hour. */
   as(whom: 'reader' | 'nobody' | 'limited'): Forge
@@ -104,6 +108,31 @@ export function forgeContract(name: string, start: () => Promise<ForgeWorld>): v
       expect(await forge.branchHead(repo, branch)).toBe(winner)
     })
 
+    test('of moves that expect the same one wins, whether they create or move; the others are told', async () => {
+      const shas = [await world.commit('one'), await world.commit('two'), await world.commit('three'), await world.commit('four')]
+      let expected: string | null = null
+      for (let round = 0; round < 6; round++) {
+        const from: string | null = expected
+        const racers: string[] = shas.filter((sha) => sha !== from)
+        const results = await Promise.all(racers.map((sha) => forge.moveBranch(repo, branch, sha, from)))
+        const winner: string = racers[results.findIndex(({ kind }) => kind === 'moved')] ?? ''
+        expect(results.filter(({ kind }) => kind === 'moved')).toHaveLength(1)
+        expect(results.filter(({ kind }) => kind === 'conflict')).toEqual(Array.from({ length: racers.length - 1 }, () => ({ kind: 'conflict', actual: winner })))
+        expect(await forge.branchHead(repo, branch)).toBe(winner)
+        expected = winner
+      }
+    }, 60_000)
+
+    test('a rule of the repository that refuses the move is told in its words, and trying again does not help', async () => {
+      const sha = await world.commit('one')
+      await world.refusePushes('Branches need a ticket number')
+      const refused = await failure(forge.moveBranch(repo, branch, sha, null))
+      expect(refused).toMatchObject({ code: 'push_refused', retryable: false })
+      expect(refused.message).toContain('Branches need a ticket number')
+      expect(refused.message).toContain(branch)
+      expect(await forge.branchHead(repo, branch)).toBeNull()
+    })
+
     test('a commit that the forge does not have is named', async () => {
       expect((await failure(forge.moveBranch(repo, branch, '1'.repeat(40), null))).code).toBe('object_missing')
     })
@@ -124,6 +153,17 @@ export function forgeContract(name: string, start: () => Promise<ForgeWorld>): v
       await pushBranch()
       const both = await Promise.all([forge.createPull(pull()), forge.createPull(pull())])
       expect(both.map(({ kind }) => kind).sort()).toEqual(['created', 'exists'])
+      expect(await forge.findPulls(repo, branch)).toHaveLength(1)
+    })
+
+    test('one that was made and is not listed yet is not made again', async () => {
+      await pushBranch()
+      world.loseAnswer('create pull', 'answered 502')
+      world.hidePulls()
+      expect(await failure(forge.createPull(pull()))).toMatchObject({ code: 'unreachable', retryable: true })
+      expect(await failure(forge.createPull(pull()))).toMatchObject({ code: 'inconsistent', retryable: true })
+      world.mend()
+      expect(await forge.createPull(pull())).toMatchObject({ kind: 'exists' })
       expect(await forge.findPulls(repo, branch)).toHaveLength(1)
     })
 
@@ -164,9 +204,9 @@ export function forgeContract(name: string, start: () => Promise<ForgeWorld>): v
     describe.each(['answered 502', 'never answered'] as const)('carried out and %s', (how) => {
       test('moveBranch finds what it did', async () => {
         const [one, two] = [await world.commit('one'), await world.commit('two')]
-        world.loseAnswer('create ref', how)
+        world.loseAnswer('move branch', how)
         expect(await forge.moveBranch(repo, branch, one, null)).toEqual({ kind: 'moved' })
-        world.loseAnswer('update ref', how)
+        world.loseAnswer('move branch', how)
         expect(await forge.moveBranch(repo, branch, two, one)).toEqual({ kind: 'moved' })
         expect(await forge.branchHead(repo, branch)).toBe(two)
       })

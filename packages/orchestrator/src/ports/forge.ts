@@ -26,10 +26,10 @@ export interface Forge {
    * `refs/factory/wip/…`), if it still stands on `expected`; `expected` null means "create it".
    * History may be rewritten (force). A branch that stands on `toSha` already is `moved`.
    *
-   * The lease is as good as the forge allows. GitHub's REST API has no compare-and-swap for refs:
-   * its adapter reads, compares and then updates, so that a foreign push within those milliseconds
-   * is overwritten. Creation has no such gap. Two publishers of one item are kept apart by the
-   * effect row, not by this.
+   * This is a compare-and-swap at the forge (a push with a lease): of two moves that expect the same,
+   * one wins and the other is told where the branch stands now.
+   * @throws ForgeError `push_refused` when a rule or a hook of the repository does not allow it; the
+   * message has its words.
    * @throws ForgeError `object_missing` when the forge does not have `toSha`.
    */
   moveBranch(repo: string, branch: string, toSha: string, expected: string | null): Promise<MoveResult>
@@ -39,7 +39,8 @@ export interface Forge {
 
   /**
    * Opens a pull request. When an open one from `head` to `base` exists already, it is returned
-   * unchanged as `exists`. It does not look for closed ones: callers ask `findPulls` first.
+   * unchanged as `exists`. One that the forge knows of and does not list yet is `inconsistent`, never made
+   * a second time. It does not look for closed ones: callers ask `findPulls` first.
    * A draft that the forge's plan does not offer is opened as an ordinary one.
    * @throws ForgeError `no_commits` when head has nothing that base lacks, `branch_missing` when
    * head or base is not there.
@@ -91,6 +92,8 @@ export const FORGE_ERROR_CODES = [
   'auth', // the credential itself is refused
   'rate_limited', // come back at `retryAt`
   'unreachable', // no answer, or a 5xx
+  'push_refused', // a rule or a hook of the repository does not let the branch be moved
+  'inconsistent', // the forge says of a thing both that it is there and that it is not; it will settle
   'object_missing', // the commit is not in the repository
   'branch_missing', // head or base of a pull request is not there
   'no_commits', // nothing between base and head
@@ -100,7 +103,7 @@ export const FORGE_ERROR_CODES = [
 export type ForgeErrorCode = (typeof FORGE_ERROR_CODES)[number]
 
 /** Codes after which the same call may succeed later without anybody changing anything. */
-const RETRYABLE: readonly ForgeErrorCode[] = ['rate_limited', 'unreachable', 'unknown']
+const RETRYABLE: readonly ForgeErrorCode[] = ['rate_limited', 'unreachable', 'inconsistent', 'unknown']
 
 export class ForgeError extends Error {
   readonly code: ForgeErrorCode

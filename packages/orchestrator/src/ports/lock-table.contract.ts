@@ -131,6 +131,29 @@ export function lockTableContract(name: string, part: LocksUnderTest): void {
       expect(await locks.release(repo, [path], big)).toBe(1)
     })
 
+    test('a table that was just made is not whole; restored it is, with every lock as the mirror has it', async () => {
+      const repo = fresh()
+      const made = part.open(clock)
+      try {
+        expect(await made.isWhole()).toBe(false)
+        await made.acquire(repo, ['a.ts', 'c.ts'], owner(9), TTL)
+        const since = new Date(clock.now().getTime() - 5000)
+        const until = new Date(clock.now().getTime() + TTL * 1000)
+        await made.restore([{ repo, path: 'a.ts', ...owner(1), since, until }, { repo, path: 'b.ts', ...owner(2), since, until }])
+        expect(await made.isWhole()).toBe(true)
+        expect((await made.list(repo)).sort((a, b) => a.path.localeCompare(b.path))).toMatchObject([
+          { path: 'a.ts', ...owner(1), since, until },
+          { path: 'b.ts', ...owner(2) },
+          { path: 'c.ts', ...owner(9) },
+        ])
+        expect(await made.acquire(repo, ['b.ts'], owner(1), TTL)).toMatchObject({ granted: false })
+        expect(await made.renew(repo, ['a.ts'], owner(1), TTL)).toBe(1)
+      } finally {
+        await part.clear(made, repo)
+        await made.close()
+      }
+    })
+
     test('whatever happens: one owner a path, all or none, only one’s own is renewed or given back, ends come by themselves', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {

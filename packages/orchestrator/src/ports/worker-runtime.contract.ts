@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { leftoverContract } from './worker-runtime-leftovers.contract.ts'
+import { logContract } from './worker-runtime-logs.contract.ts'
+import { processesWith, unique, until } from './worker-runtime.fixture.ts'
 import type { WorkerRuntime, WorkerSpec, WorkerState } from './worker-runtime.ts'
 
 export type RuntimeUnderTest = {
@@ -13,33 +15,6 @@ export type RuntimeUnderTest = {
 /** Variables that /bin/sh, the init process or the engine add. */
 const OF_THE_SHELL = new Set(['PWD', 'OLDPWD', 'SHLVL', '_', 'HOSTNAME'])
 const SECRET = 'do-not-hand-this-to-a-worker'
-
-let serial = 0
-const unique = () => `ct${process.pid.toString(36)}-${(serial += 1)}`
-
-async function until<T>(what: string, look: () => Promise<T | null | undefined | false>, ms = 20_000): Promise<T> {
-  const deadline = Date.now() + ms
-  for (;;) {
-    const found = await look()
-    if (found) return found
-    if (Date.now() > deadline) throw new Error(`waited ${ms} ms in vain for: ${what}`)
-    await Bun.sleep(20)
-  }
-}
-
-/** Living processes of this machine, in containers too, with `needle` among their arguments. */
-function processesWith(needle: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(needle)
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
-}
 
 export function workerRuntimeContract(name: string, setUp: () => Promise<RuntimeUnderTest> | RuntimeUnderTest): void {
   describe(`${name} keeps the promise of WorkerRuntime`, () => {
@@ -113,10 +88,11 @@ export function workerRuntimeContract(name: string, setUp: () => Promise<Runtime
       expect(await runtime.tail(wanted.name, 1000)).toBe('')
     })
 
-    test('start is idempotent by name, also when called twice at once and after the end', async () => {
-      const runtime = open('echo began; exec sleep 600')
+    test('start is idempotent by name, also when called twice at once, by two orchestrators too, and after the end', async () => {
+      const instance = unique()
+      const runtime = open('echo began; exec sleep 600', instance)
       const wanted = spec()
-      await Promise.all([runtime.start(wanted), runtime.start(wanted)])
+      await Promise.all([runtime.start(wanted), runtime.start(wanted), open('echo began; exec sleep 600', instance).start(wanted)])
       await until('output', async () => (await runtime.tail(wanted.name, 100)).includes('began'))
       expect((await runtime.start(wanted)).status).toBe('running')
       expect(await runtime.list()).toHaveLength(1)
@@ -244,5 +220,8 @@ export function workerRuntimeContract(name: string, setUp: () => Promise<Runtime
       expect(text.endsWith('äöü199\n')).toBe(true)
       expect(await runtime.tail(wanted.name, 0)).toBe('')
     })
+
+    logContract({ spec, open, find, exited })
+    leftoverContract({ spec, open, find, exited })
   })
 }

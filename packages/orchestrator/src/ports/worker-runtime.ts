@@ -26,6 +26,17 @@ export type WorkerState = {
   outOfMemory: boolean
 }
 
+/** One reading of a worker's output: `text` is what follows the position asked from, `position` where the next reading goes on. */
+export type LogPiece = { text: string; position: string }
+
+/** What the factory still needs; everything else of this instance may go. */
+export type Needed = {
+  /** Names of the workers whose runs are live or not cleaned up after. */
+  workers: readonly string[]
+  /** Caches that a run may ask for, as {@link WorkerSpec.cache} names them. */
+  caches: readonly string[]
+}
+
 /** Why a worker could not be started. `permanent` means that trying again cannot help. */
 export class StartError extends Error {
   readonly code: 'image_unusable' | 'start_failed' | 'engine_unavailable'
@@ -47,7 +58,8 @@ export class StartError extends Error {
  *   living or exited, that was not removed, and nothing that is not ours (another factory on the same
  *   engine has another `instance`);
  * - keep the exit code of an exited worker until `remove`;
- * - end the worker with everything it started when `stop` returns: no process of it is alive then;
+ * - end the worker with everything it started when `stop` returns, frozen (paused, SIGSTOP) or not: no
+ *   process of it is alive then;
  * - take an unknown name in `stop` and `remove` as already done;
  * - give each worker an environment made of nothing but what the worker needs;
  * - throw `StartError('engine_unavailable')` from `start`, and any error from `list`, when the engine
@@ -67,6 +79,24 @@ export interface WorkerRuntime {
   remove(name: string): Promise<void>
   /** The last `bytes` of what the worker wrote on stderr and stdout; '' for an unknown name. */
   tail(name: string, bytes: number): Promise<string>
+  /**
+   * What the worker wrote on stdout and stderr behind `from` (null: from its beginning), at most
+   * `maxBytes` (but at least one character), in the order it came. Readings that go on at each other's
+   * `position` give the whole output exactly once, whoever does them: another adapter after a restart,
+   * during the worker's life or after its end. A piece ends at the end of a line unless the line is
+   * longer than `maxBytes` or the worker has ended; a line that is still being written waits.
+   * `text` is '' when there is nothing (yet). Where the engine threw output away before it was read, a
+   * line in brackets says so. null: no such worker.
+   */
+  readLog(name: string, from: string | null, maxBytes: number): Promise<LogPiece | null>
+  /**
+   * Removes what this instance made and no run needs: halves of a start that was interrupted, helpers
+   * older than ten minutes, caches that are not in `needed`, tools of images that are gone. Never
+   * anything of another instance, nor what a worker (known, or just being started) uses. Interrupted
+   * anywhere, it is repeated. Workers themselves are not its business: those go by `stop` and `remove`.
+   * @returns names of what was removed
+   */
+  sweep(needed: Needed): Promise<string[]>
   /** Resolves when the engine answers. */
   ping(): Promise<void>
   close(): Promise<void>

@@ -32,3 +32,22 @@ export async function reviveFailed(tx: Tx, itemId: number, at: Date): Promise<bo
   const rows = await tx`update effects set status = 'pending', attempts = 0, next_attempt_at = ${at} where item_id = ${itemId} and status = 'failed' returning id`
   return rows.length > 0
 }
+
+/** Being told to wait is no failed try: only the time moves. */
+export async function setEffectWaiting(tx: Tx, id: number, said: string, next: Date): Promise<void> {
+  await tx`update effects set last_error = ${said}, next_attempt_at = ${next} where id = ${id}`
+}
+
+/** The effect, while its item is publishing and it is still to be carried out. */
+export async function loadOwed(q: Query, id: number): Promise<EffectRow | null> {
+  const rows = await q<EffectRow[]>`select e.id, e.item_id, e.kind, e.payload, e.status, e.attempts from effects e join work_items i on i.id = e.item_id
+    where e.id = ${id} and e.status = 'pending' and i.status = 'publishing'`
+  return rows[0] ?? null
+}
+
+/** Since when the pull request is owed: its work was verified, or a person asked for another try. */
+export async function loadOwedSince(q: Query, itemId: number): Promise<Date | null> {
+  const rows = await q<{ at: Date }[]>`select at from work_events where item_id = ${itemId}
+    and (type = 'effect.recorded' or (type = 'work.status' and data->>'to' = 'publishing')) order by seq desc limit 1`
+  return rows[0]?.at ?? null
+}

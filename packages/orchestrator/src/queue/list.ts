@@ -2,12 +2,11 @@ import type { WorkSummary } from '@factory/shared'
 import { listWork } from '../work/read.ts'
 import { orderQueue } from './order.ts'
 import { whyWaiting } from './reason.ts'
-import { readLimits, readSituation, type QueueNeeds } from './situation.ts'
+import { readSituation, type QueueNeeds } from './situation.ts'
 
 /** Waiting items in the order in which they will be admitted, each with what it waits for. */
 export async function listQueue(ctx: QueueNeeds, limit: number): Promise<WorkSummary[]> {
-  const situation = await readSituation(ctx, limit)
-  const limits = readLimits(ctx.config)
+  const { situation, limits } = await readSituation(ctx, limit)
   const ordered = orderQueue(situation, limits, limit)
   const { items } = await listWork(ctx, { ids: ordered.map((item) => item.id), limit })
   const summaries = new Map(items.map((item) => [item.id, item]))

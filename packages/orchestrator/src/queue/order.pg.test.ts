@@ -5,8 +5,10 @@ import { array, asyncProperty, assert, boolean, constantFrom, integer, option, r
 import { testDatabase, type TestDatabase } from '../db/testing.ts'
 import { seedItem, seedRun } from '../testing/seed.ts'
 import { choose, type Choice, type Limits } from './order.ts'
+import { callAdmit } from '../scheduler/store.ts'
 import { readSituation } from './situation.ts'
 
+const LIMITS: Limits = { maxWorkers: 1, maxWorkersPerRepo: 0, dailyIterations: 100, cooldownSeconds: 0, ageHours: 6 }
 const HOUR = 3_600_000
 const REPOS = ['a/a', 'b/b', 'c/c']
 const FILES = ['x.ts', 'y.ts', 'z.ts']
@@ -16,10 +18,13 @@ type Run = { repo: string; kind: 'spec' | 'build' | 'verify'; granted: number; i
 type World = {
   items: Item[]
   runs: Run[]
-  locks: { repo: string; path: string; live: boolean }[]
+  /** Of a live run; of one whose time is over; of one that has ended, which nobody gave back yet. */
+  locks: { repo: string; path: string; held: 'live' | 'expired' | 'ended' }[]
   served: { repo: string; minutesAgo: number }[]
   spawnSecondsAgo: number | null
   pausedMinutes: number | null
+  /** A run that tries the account: none, one under way, one that ended without a word. */
+  canary: 'none' | 'live' | 'gone'
   used: number
   limits: Limits
 }
@@ -36,12 +41,13 @@ const item: Arbitrary<Item> = record({
 const world: Arbitrary<World> = record({
   items: array(item, { maxLength: 25 }),
   runs: array(record({ repo: constantFrom(...REPOS), kind: constantFrom<Run['kind']>('spec', 'build', 'verify'), granted: integer({ min: 0, max: 10 }), iterations: integer({ min: 0, max: 12 }), files: subarray(FILES) }), { maxLength: 4 }),
-  locks: array(record({ repo: constantFrom(...REPOS), path: constantFrom(...FILES), live: boolean() }), { maxLength: 3 }),
+  locks: array(record({ repo: constantFrom(...REPOS), path: constantFrom(...FILES), held: constantFrom<World['locks'][number]['held']>('live', 'live', 'expired', 'ended') }), { maxLength: 3 }),
   served: array(record({ repo: constantFrom(...REPOS), minutesAgo: integer({ min: 1, max: 500 }) }), { maxLength: 3 }),
   spawnSecondsAgo: option(integer({ min: 10, max: 200 })),
   pausedMinutes: option(integer({ min: -60, max: 60 }).filter((minutes) => Math.abs(minutes) > 1), { freq: 6 }),
+  canary: constantFrom<World['canary']>('none', 'none', 'none', 'live', 'gone'),
   used: integer({ min: 0, max: 40 }),
-  limits: record({ maxWorkers: integer({ min: 1, max: 6 }), dailyIterations: integer({ min: 5, max: 50 }), cooldownSeconds: constantFrom(0, 0, 100), ageHours: constantFrom(6) }),
+  limits: record({ maxWorkers: integer({ min: 1, max: 6 }), maxWorkersPerRepo: constantFrom(0, 0, 1, 2), dailyIterations: integer({ min: 5, max: 50 }), cooldownSeconds: constantFrom(0, 0, 100), ageHours: constantFrom(6) }),
 })
 
 describeWith(['postgres'], 'the pure model of admission', () => {
@@ -54,7 +60,9 @@ describeWith(['postgres'], 'the pure model of admission', () => {
   async function build(given: World): Promise<void> {
     const now = Date.now()
     const { sql } = db
-    await sql`truncate repositories, work_items, runs, work_events, file_locks, budget_days cascade`
+    await sql`truncate repositories, work_items, runs, work_events, file_locks, budget_days, blockers cascade`
+    await sql`delete from accounts`
+    await sql`insert into accounts (name) values ('default')`
     for (const [index, each] of given.items.entries()) {
       // Half an hour off the steps of ageing, so that the time between two clock readings decides nothing.
       const queuedAt = new Date(now - each.ageHours * HOUR - HOUR / 2 - (each.tie ? 0 : index * 1000))
@@ -64,21 +72,32 @@ describeWith(['postgres'], 'the pure model of admission', () => {
     for (const run of given.runs) {
       const of = await seedItem(sql, { repo: run.repo, status: run.kind === 'build' ? 'in_progress' : run.kind === 'spec' ? 'drafting' : 'verifying', files: run.files })
       await seedRun(sql, of, run)
-      if (run.kind === 'build' && run.files[0]) await lock(of, run.repo, run.files[0], true)
+      if (run.kind === 'build' && run.files[0]) await lock(of, run.repo, run.files[0], 'ended')
     }
-    const anyRun = await seedItem(sql, { repo: 'd/d', status: 'completed' })
-    for (const each of given.locks) await lock(anyRun, each.repo, each.path, each.live)
+    for (const each of given.locks) await lock(await seedItem(sql, { repo: 'd/d', status: 'verifying' }), each.repo, each.path, each.held)
     for (const each of given.served) await sql`update repositories set last_admitted_at = ${new Date(now - each.minutesAgo * 60_000)} where name = ${each.repo}`
     await sql`insert into budget_days (day, iterations) values (${new Date(now).toISOString().slice(0, 10)}, ${given.used})`
     await sql`update factory_state set
-      last_spawn_at = ${given.spawnSecondsAgo === null ? null : new Date(now - given.spawnSecondsAgo * 1000)},
-      paused_until = ${given.pausedMinutes === null ? null : new Date(now + given.pausedMinutes * 60_000)}`
+      last_spawn_at = ${given.spawnSecondsAgo === null ? null : new Date(now - given.spawnSecondsAgo * 1000)}`
+    await setAccount(given, now)
   }
 
-  async function lock(itemId: number, repo: string, path: string, live: boolean): Promise<void> {
-    const run = await seedRun(db.sql, itemId, { kind: 'spec', status: 'failed' })
-    await db.sql`insert into file_locks (repo, path, run_id, expires_at) values (${repo}, ${path}, ${run}, ${new Date(Date.now() + (live ? 60_000 : -60_000))}) on conflict do nothing`
+  async function setAccount(given: World, now: number): Promise<void> {
+    const { sql } = db
+    const paused = given.pausedMinutes === null ? null : new Date(now + given.pausedMinutes * 60_000)
+    const canary = given.canary === 'none' ? null : await seedRun(sql, await seedItem(sql, { repo: 'd/d', status: 'completed' }), { kind: 'spec', status: given.canary === 'live' ? 'running' : 'lost', granted: 0 })
+    // by allowed moves, as the database wants it
+    if (canary !== null || paused !== null) await sql`update accounts set state = 'paused', paused_until = ${paused ?? new Date(now)}`
+    if (canary !== null) await sql`update accounts set state = 'probing', paused_until = null, canary_run_id = ${canary}`
   }
+
+  async function lock(itemId: number, repo: string, path: string, held: 'live' | 'expired' | 'ended'): Promise<void> {
+    const run = await seedRun(db.sql, itemId, { kind: 'verify', status: held === 'ended' ? 'failed' : 'running', granted: 0 })
+    if (held !== 'ended') await db.sql`update work_items set current_run_id = ${run} where id = ${itemId}`
+    await db.sql`insert into file_locks (repo, path, run_id, expires_at) values (${repo}, ${path}, ${run}, ${new Date(Date.now() + (held === 'expired' ? -60_000 : 60_000))}) on conflict do nothing`
+  }
+
+  const admit = (limits: Limits, atMost: number) => callAdmit(db.sql, null, { ...limits, maxIterations: 5, leaseSeconds: 120 }, atMost)
 
   function readable(choice: Choice): { outcome: string; item: number | null; until: number | null } {
     return choice.outcome === 'admitted' ? { outcome: choice.outcome, item: choice.item.id, until: null } : { outcome: choice.outcome, item: null, until: choice.until }
@@ -89,12 +108,13 @@ describeWith(['postgres'], 'the pure model of admission', () => {
       asyncProperty(world, async (given) => {
         await build(given)
         const { limits } = given
-        const config = { MAX_WORKERS: limits.maxWorkers, DAILY_BUDGET: limits.dailyIterations, COOLDOWN_SECONDS: limits.cooldownSeconds }
+        const config = { MAX_WORKERS: limits.maxWorkers, MAX_WORKERS_PER_REPO: limits.maxWorkersPerRepo, DAILY_BUDGET: limits.dailyIterations, COOLDOWN_SECONDS: limits.cooldownSeconds }
         for (;;) {
-          const expected = readable(choose(await readSituation({ db, clock: { now: () => new Date() }, config }, 1000), limits))
-          const [row] = await db.sql<{ outcome: string; item_id: number | null; until: Date | null }[]>`
-            select * from admit(${limits.maxWorkers}, ${limits.dailyIterations}, ${limits.cooldownSeconds}, 5, 120)`
-          expect({ outcome: row?.outcome, item: row?.item_id, until: row?.until?.getTime() ?? null }).toEqual(expected)
+          const seen = await readSituation({ db, clock: { now: () => new Date() }, config }, 1000)
+          expect(seen.limits).toEqual(limits)
+          const expected = readable(choose(seen.situation, limits))
+          const [row] = await admit(limits, 1)
+          expect({ outcome: row?.outcome, item: row?.itemId, until: row?.until?.getTime() ?? null }).toEqual(expected)
           if (expected.outcome !== 'admitted') return
         }
       }),
@@ -103,16 +123,16 @@ describeWith(['postgres'], 'the pure model of admission', () => {
   }, 120_000)
 
   test('a built item behind many older ones of its class goes first', async () => {
-    await build({ items: [], runs: [], locks: [], served: [], spawnSecondsAgo: null, pausedMinutes: null, used: 0, limits: { maxWorkers: 1, dailyIterations: 100, cooldownSeconds: 0, ageHours: 6 } })
+    await build({ items: [], runs: [], locks: [], served: [], spawnSecondsAgo: null, pausedMinutes: null, canary: 'none', used: 0, limits: { maxWorkers: 1, maxWorkersPerRepo: 0, dailyIterations: 100, cooldownSeconds: 0, ageHours: 6 } })
     for (let n = 0; n < 8; n++) await seedItem(db.sql, { repo: 'a/a', queuedAt: new Date(Date.now() - 60_000) })
     const built = await seedItem(db.sql, { repo: 'a/a', status: 'verifying' })
-    expect(await db.sql`select item_id from admit(1, 100, 0, 5, 120)`).toMatchObject([{ item_id: built }])
+    expect(await admit(LIMITS, 1)).toMatchObject([{ itemId: built }])
   })
 
-  test('four workers at once never overshoot a limit of two', async () => {
-    await build({ items: [], runs: [], locks: [], served: [], spawnSecondsAgo: null, pausedMinutes: null, used: 0, limits: { maxWorkers: 2, dailyIterations: 100, cooldownSeconds: 0, ageHours: 6 } })
+  test('eight callers at once never overshoot a limit of two', async () => {
+    await build({ items: [], runs: [], locks: [], served: [], spawnSecondsAgo: null, pausedMinutes: null, canary: 'none', used: 0, limits: { maxWorkers: 2, maxWorkersPerRepo: 0, dailyIterations: 100, cooldownSeconds: 0, ageHours: 6 } })
     for (let n = 0; n < 8; n++) await seedItem(db.sql, { repo: 'a/a' })
-    const outcomes = await Promise.all(Array.from({ length: 8 }, () => db.sql<{ outcome: string }[]>`select outcome from admit(2, 100, 0, 5, 120)`))
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => admit({ ...LIMITS, maxWorkers: 2 }, 3)))
     expect(outcomes.flat().filter((row) => row.outcome === 'admitted')).toHaveLength(2)
   })
 })

@@ -24,35 +24,45 @@ export type Situation = {
   locks: readonly { repo: string; path: string; expiresAt: number }[]
   lastAdmittedAt: ReadonlyMap<string, number>
   lastSpawnAt: number | null
-  pausedUntil: number | null
+  /** `pausedUntil`: while the account is paused. `canaryLive`: one run tries it, and the others wait for what it finds. */
+  account: { pausedUntil: number | null; canaryLive: boolean }
   iterationsToday: number
 }
 
-export type Limits = { maxWorkers: number; dailyIterations: number; cooldownSeconds: number; ageHours: number }
+/** `maxWorkersPerRepo` 0: as many as there are workers. */
+export type Limits = { maxWorkers: number; maxWorkersPerRepo: number; dailyIterations: number; cooldownSeconds: number; ageHours: number }
 export const AGE_HOURS = 6
+
+/** Why no run that uses the model may start. `until` null: until the run that tries the account has found out. */
+export type Refusal = { outcome: 'usage_limit'; until: number | null } | { outcome: 'daily_budget' | 'cooldown'; until: number }
 
 export type Choice =
   | { outcome: 'admitted'; item: WaitingItem }
   | { outcome: 'worker_slot' | 'nothing'; until: null }
-  | { outcome: 'usage_limit' | 'daily_budget' | 'cooldown'; until: number }
+  | Refusal
 
 /** Which item is admitted now, or why none. */
 export function choose(situation: Situation, limits: Limits): Choice {
   if (situation.runs.length >= limits.maxWorkers) return { outcome: 'worker_slot', until: null }
   const refused = agentRefused(situation, limits)
-  const able = situation.items.filter((item) => (refused === null || item.status === 'verifying') && isDue(item, situation) && conflictOf(item, situation) === null)
-  const item = firstOf(able, standingOf(situation), situation.now, limits)
+  const standing = standingOf(situation)
+  const able = situation.items.filter(
+    (item) => (refused === null || item.status === 'verifying') && isDue(item, situation) && hasSlot(item, standing, limits) && conflictOf(item, situation) === null,
+  )
+  const item = firstOf(able, standing, situation.now, limits)
   if (item) return { outcome: 'admitted', item }
   return refused ?? { outcome: 'nothing', until: null }
 }
 
 /** Why no run that uses the model may start now. */
-export function agentRefused(situation: Situation, limits: Limits): { outcome: 'usage_limit' | 'daily_budget' | 'cooldown'; until: number } | null {
-  const { now, pausedUntil, lastSpawnAt } = situation
-  if (pausedUntil !== null && pausedUntil > now) return { outcome: 'usage_limit', until: pausedUntil }
+export function agentRefused(situation: Situation, limits: Limits): Refusal | null {
+  const { now, account, lastSpawnAt } = situation
+  if (account.pausedUntil !== null && account.pausedUntil > now) return { outcome: 'usage_limit', until: account.pausedUntil }
+  if (account.canaryLive) return { outcome: 'usage_limit', until: null }
   const reserved = situation.runs.reduce((sum, run) => sum + run.reserved, 0)
   if (limits.dailyIterations - situation.iterationsToday - reserved < 1) return { outcome: 'daily_budget', until: nextUtcDay(now) }
-  const cooled = lastSpawnAt === null ? now : lastSpawnAt + limits.cooldownSeconds * 1000
+  // a start in the future was written before the clock went back
+  const cooled = lastSpawnAt === null || lastSpawnAt > now ? now : lastSpawnAt + limits.cooldownSeconds * 1000
   return cooled > now ? { outcome: 'cooldown', until: cooled } : null
 }
 
@@ -70,10 +80,15 @@ export function conflictOf(item: WaitingItem, situation: Situation): string | nu
   return item.files.find((path) => held.has(path)) ?? null
 }
 
-/** How each repository stands: what fairness goes by. */
-type Standing = { live: Map<string, number>; served: Map<string, number> }
+/** Has the item's repository a worker left? */
+export function hasSlot(item: Pick<WaitingItem, 'repo'>, standing: Standing, limits: Limits): boolean {
+  return limits.maxWorkersPerRepo < 1 || (standing.live.get(item.repo) ?? 0) < limits.maxWorkersPerRepo
+}
 
-function standingOf(situation: Situation): Standing {
+/** How each repository stands: what fairness goes by. */
+export type Standing = { live: Map<string, number>; served: Map<string, number> }
+
+export function standingOf(situation: Situation): Standing {
   const live = new Map<string, number>()
   for (const run of situation.runs) live.set(run.repo, (live.get(run.repo) ?? 0) + 1)
   return { live, served: new Map(situation.lastAdmittedAt) }
@@ -112,7 +127,8 @@ function firstOf(items: Iterable<WaitingItem>, standing: Standing, now: number, 
  * yet (a time to wait for, a file in use) stands behind what can.
  */
 export function orderQueue(situation: Situation, limits: Limits, atMost: number): WaitingItem[] {
-  const able = (item: WaitingItem) => isDue(item, situation) && conflictOf(item, situation) === null
+  const now = standingOf(situation)
+  const able = (item: WaitingItem) => isDue(item, situation) && hasSlot(item, now, limits) && conflictOf(item, situation) === null
   const ready = takeInTurn(situation.items.filter(able), situation, limits, atMost)
   const held = takeInTurn(situation.items.filter((item) => !able(item)), situation, limits, atMost - ready.length)
   return [...ready, ...held]

@@ -1,5 +1,5 @@
 import type { Waiting } from '@factory/shared'
-import { agentRefused, conflictOf, type Limits, type Situation, type WaitingItem } from './order.ts'
+import { agentRefused, conflictOf, hasSlot, standingOf, type Limits, type Situation, type WaitingItem } from './order.ts'
 
 /** Why the item at this place of the queue does not run yet; null when it is the next to be admitted. */
 export function whyWaiting(item: WaitingItem, place: number, noted: Waiting | null, situation: Situation, limits: Limits): Waiting | null {
@@ -9,6 +9,7 @@ export function whyWaiting(item: WaitingItem, place: number, noted: Waiting | nu
   }
   const path = conflictOf(item, situation)
   if (path !== null) return { code: 'file_conflict', message: `another run works on ${path}`, until: null }
+  if (!hasSlot(item, standingOf(situation), limits)) return { code: 'repository_slot', message: `all ${limits.maxWorkersPerRepo} workers of ${item.repo} are busy`, until: null }
   const factory = whyFactoryWaits(situation, limits)
   const modelFree = item.status === 'verifying' && factory?.code !== 'worker_slot'
   if (factory && !modelFree) return factory
@@ -26,15 +27,17 @@ export function whyFactoryWaits(situation: Situation, limits: Limits): Waiting |
   if (situation.runs.length >= maxWorkers) return { code: 'worker_slot', message: `all ${maxWorkers} workers are busy`, until: null }
   const refused = agentRefused(situation, limits)
   if (!refused) return null
-  const until = new Date(refused.until).toISOString()
+  const until = refused.until === null ? null : new Date(refused.until).toISOString()
   switch (refused.outcome) {
     case 'usage_limit':
-      return { code: 'usage_limit', message: "the account's usage limit is reached; it goes on by itself", until }
+      return until === null
+        ? { code: 'usage_limit', message: "one run tries whether the account's usage limit has ended; the others follow when it has", until }
+        : { code: 'usage_limit', message: "the account's usage limit is reached; it goes on by itself", until }
     case 'daily_budget':
-      return { code: 'daily_budget', message: `the day's ${dailyIterations} iterations are used or set aside; raise DAILY_BUDGET or wait for the next UTC day`, until }
+      return { code: 'daily_budget', message: `the day's ${dailyIterations} iterations are used or set aside; raise it (factory limits --daily-iterations N) or wait for the next UTC day`, until }
     case 'cooldown':
       return { code: 'cooldown', message: `a worker started less than ${cooldownSeconds} s ago`, until }
     default:
-      return refused.outcome satisfies never
+      return refused satisfies never
   }
 }

@@ -1,10 +1,28 @@
+import type { AccountState } from '@factory/shared'
 import type { Query } from '../db/connect.ts'
 
-export type StateRow = { last_spawn_at: Date | null; paused_until: Date | null; pause_reason: string | null }
+export type StateRow = {
+  last_spawn_at: Date | null
+  max_workers: number | null
+  max_workers_per_repo: number | null
+  daily_iterations: number | null
+  cooldown_seconds: number | null
+  account_state: AccountState
+  paused_until: Date | null
+  pause_reason: string | null
+  /** Is the run that tries the account still under way? */
+  canary_live: boolean
+}
 
 export async function loadState(q: Query): Promise<StateRow> {
-  const rows = await q<StateRow[]>`select last_spawn_at, paused_until, pause_reason from factory_state`
-  return rows[0] ?? { last_spawn_at: null, paused_until: null, pause_reason: null }
+  const rows = await q<StateRow[]>`
+    select s.last_spawn_at, s.max_workers, s.max_workers_per_repo, s.daily_iterations, s.cooldown_seconds,
+      a.state as account_state, a.paused_until, a.reason as pause_reason,
+      exists (select from runs r where r.id = a.canary_run_id and r.status in ('starting', 'running')) as canary_live
+    from factory_state s cross join accounts a where a.name = 'default'`
+  const row = rows[0]
+  if (!row) throw new Error('factory_state or the account has no row')
+  return row
 }
 
 export type LiveRow = { repo: string; kind: string; files: string[]; reserved: number }
@@ -16,7 +34,8 @@ export async function loadLive(q: Query): Promise<LiveRow[]> {
 }
 
 export async function loadHeldPaths(q: Query): Promise<{ repo: string; path: string; expires_at: Date }[]> {
-  return q<{ repo: string; path: string; expires_at: Date }[]>`select repo, path, expires_at from file_locks`
+  return q<{ repo: string; path: string; expires_at: Date }[]>`
+    select l.repo, l.path, l.expires_at from file_locks l join runs r on r.id = l.run_id where r.status in ('starting', 'running')`
 }
 
 export async function loadRepositories(q: Query): Promise<{ name: string; last_admitted_at: Date | null }[]> {

@@ -8,7 +8,7 @@ const later = new Date(now.getTime() + 60_000)
 const earlier = new Date(now.getTime() - 1)
 const run = (over: Partial<RunView> = {}): RunView => ({ id: 1, itemId: 1, kind: 'build', status: 'running', worker: 'w1', leaseExpiresAt: later, cancel: null, ...over })
 const worker = (over: Partial<WorkerState> = {}): WorkerState => ({ name: 'w1', runId: 1, status: 'running', exitCode: null, outOfMemory: false, ...over })
-const see = (over: Partial<Snapshot>) => decide({ runs: [], workers: [], busy: new Set(), effects: [], slots: 0, leasesCountFrom: earlier, ...over }, now)
+const see = (over: Partial<Snapshot>) => decide({ runs: [], workers: [], busy: new Set(), effects: [], slots: 0, leasesCountFrom: earlier, suspectSince: null, ...over }, now)
 
 describe('what the scheduler does', () => {
   test('a healthy run is left alone', () => {
@@ -29,7 +29,7 @@ describe('what the scheduler does', () => {
 
   test('a worker that ended without a word is lost, with the reason', () => {
     expect(see({ runs: [run()], workers: [worker({ status: 'exited', exitCode: 137, outOfMemory: true })] })).toMatchObject([{ do: 'end', code: 'worker_exited', reason: 'the worker ended out of memory and reported nothing' }])
-    expect(see({ runs: [run()] })).toMatchObject([{ do: 'end', as: 'lost', code: 'worker_exited' }])
+    expect(see({ runs: [run(), run({ id: 2, worker: 'w2' }), run({ id: 3, worker: 'w3' })], workers: [worker({ name: 'w2', runId: 2 }), worker({ name: 'w3', runId: 3 })] })).toMatchObject([{ do: 'end', as: 'lost', code: 'worker_exited' }])
   })
 
   test('a run that was asked to end is ended', () => {
@@ -70,3 +70,32 @@ describe('what the scheduler does', () => {
 const anyRun = fc
   .record({ id: fc.nat(25), status: fc.constantFrom<RunView['status']>('starting', 'running', 'succeeded', 'failed', 'lost'), leaseExpiresAt: fc.constantFrom(later, earlier), cancelled: fc.boolean() })
   .map(({ id, status, leaseExpiresAt, cancelled }) => run({ id, itemId: id, worker: `w${id}`, status, leaseExpiresAt, cancel: cancelled ? { code: 'cancelled', reason: 'x' } : null }))
+
+describe('when most workers seem dead at once', () => {
+  const many = (count: number, over: Partial<RunView> = {}) => Array.from({ length: count }, (_, index) => run({ id: index + 1, itemId: index + 1, worker: `w${index + 1}`, ...over }))
+  const ends = (actions: ReturnType<typeof see>) => actions.filter((action) => action.do === 'end').length
+
+  test('nothing is given up before another look says the same', () => {
+    const first = see({ runs: many(4), workers: [] })
+    expect(first).toMatchObject([{ do: 'suspect', since: now }])
+    expect(see({ runs: many(4), workers: [], suspectSince: new Date(now.getTime() - 29_000) })).toMatchObject([{ do: 'suspect' }])
+    expect(ends(see({ runs: many(4), workers: [], suspectSince: new Date(now.getTime() - 30_000) }))).toBe(4)
+  })
+
+  test('one that is gone without a trace is looked for again, if it was the only one: an engine that starts shows not all at once', () => {
+    expect(see({ runs: many(1), workers: [] })).toMatchObject([{ do: 'suspect' }])
+    expect(see({ runs: many(2), workers: [] })).toMatchObject([{ do: 'suspect' }])
+    expect(ends(see({ runs: many(3), workers: [worker(), worker({ name: 'w2', runId: 2 })] }))).toBe(1)
+  })
+
+  test('what the engine shows as ended is believed, few that are silent are, and so is a cancel among many', () => {
+    const all = many(4)
+    expect(ends(see({ runs: all, workers: all.map((one) => worker({ name: one.worker, runId: one.id, status: 'exited', exitCode: 137 })) }))).toBe(4)
+    const silent = many(2, { leaseExpiresAt: earlier })
+    expect(ends(see({ runs: silent, workers: silent.map((one) => worker({ name: one.worker, runId: one.id })) }))).toBe(2)
+    const half = many(6)
+    expect(ends(see({ runs: half, workers: half.slice(3).map((one) => worker({ name: one.worker, runId: one.id })) }))).toBe(3)
+    const runs = [...many(4), run({ id: 9, worker: 'w9', cancel: { code: 'cancelled', reason: 'a person' } })]
+    expect(see({ runs, workers: [] }).filter((action) => action.do === 'end')).toMatchObject([{ runId: 9, as: 'cancelled' }])
+  })
+})

@@ -1,5 +1,4 @@
 import type { Context } from '../context.ts'
-import { leaseEnd } from '../workers/lease.ts'
 import { newInFlight, tick, type TickReport } from './tick.ts'
 
 export type Loop = {
@@ -16,7 +15,7 @@ export type Loop = {
  * database is away it tries again every second.
  */
 export function startLoop(ctx: Context, everyMs = 1000): Loop {
-  const inFlight = newInFlight(leaseEnd(ctx, ctx.clock.now()))
+  const inFlight = newInFlight()
   let last: TickReport | null = null
   let stopped = false
   let woken = false

@@ -3,18 +3,17 @@ import type { Context } from '../context.ts'
 import { countQueue, type QueueCounts } from '../queue/count.ts'
 import { agentRefused } from '../queue/order.ts'
 import { whyFactoryWaits } from '../queue/reason.ts'
-import { readLimits, readSituation } from '../queue/situation.ts'
+import { readSituation } from '../queue/situation.ts'
 import { checkReadiness, type Part } from './readiness.ts'
 
-export type StatusNeeds = Pick<Context, 'db' | 'clock' | 'config' | 'locks' | 'bus' | 'runtime'>
+export type StatusNeeds = Pick<Context, 'db' | 'clock' | 'config' | 'locks' | 'bus' | 'runtime' | 'leader'>
 export type Identity = { version: string; startedAt: Date }
 
 /** The factory at a glance. */
 export async function readStatus(ctx: StatusNeeds, identity: Identity): Promise<FactoryStatus> {
-  const [situation, counts, readiness] = await Promise.all([readSituation(ctx, 0), countQueue(ctx), checkReadiness(ctx)])
-  const limits = readLimits(ctx.config)
+  const [{ situation, limits }, counts, readiness] = await Promise.all([readSituation(ctx, 0), countQueue(ctx), checkReadiness(ctx)])
   const refused = agentRefused(situation, limits)
-  const paused = situation.pausedUntil !== null && situation.pausedUntil > situation.now ? situation.pausedUntil : null
+  const paused = situation.account.pausedUntil !== null && situation.account.pausedUntil > situation.now ? situation.account.pausedUntil : null
   return {
     workers: { active: situation.runs.length, allowed: limits.maxWorkers },
     queue: { total: sum(counts.waiting), byPriority: tally(PRIORITIES, counts.waiting) },
@@ -28,7 +27,7 @@ export async function readStatus(ctx: StatusNeeds, identity: Identity): Promise<
     },
     cooldownUntil: refused?.outcome === 'cooldown' ? new Date(refused.until).toISOString() : null,
     pausedUntil: paused === null ? null : new Date(paused).toISOString(),
-    pauseReason: paused === null ? null : counts.pauseReason,
+    pauseReason: paused === null && !situation.account.canaryLive ? null : counts.pauseReason,
     waiting: engineAway(readiness.parts) ?? whyFactoryWaits(situation, limits),
     parts: readiness.parts,
     runtime: `${ctx.runtime.kind}: ${ctx.runtime.isolation}`,

@@ -20,7 +20,7 @@ export const passed: VerifyReport = {
 
 /** Ticks until everything that a tick sets in motion has been carried out and nothing more follows. */
 export async function settleDown(ctx: TestContext): Promise<void> {
-  const inFlight = newInFlight(new Date(0))
+  const inFlight = newInFlight()
   for (let round = 0; round < 10; round++) {
     const before = ctx.runtime.calls.length
     await tick(ctx, inFlight)

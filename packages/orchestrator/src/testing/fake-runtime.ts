@@ -7,6 +7,8 @@ export type FakeRuntime = WorkerRuntime & {
   calls: string[]
   /** Ends a worker as if by itself. */
   exit(name: string, code: number): void
+  /** What `readLog` gives; a worker that nothing was written for said its last words. */
+  write(name: string, text: string): void
   /** While set, every call fails with it. */
   fault: Error | null
 }
@@ -14,6 +16,7 @@ export type FakeRuntime = WorkerRuntime & {
 /** Workers that do nothing: for tests of those who call a runtime. */
 export function fakeRuntime(): FakeRuntime {
   const workers = new Map<string, WorkerState>()
+  const written = new Map<string, string>()
   const fake: FakeRuntime = {
     kind: 'process',
     isolation: 'none: nothing is run',
@@ -48,6 +51,20 @@ export function fakeRuntime(): FakeRuntime {
       if (workers.delete(name)) fake.calls.push(`remove ${name}`)
     },
     tail: async (name) => `last words of ${name}`,
+    async readLog(name, from, maxBytes) {
+      answer()
+      if (!workers.has(name)) return null
+      const start = Number(from ?? 0)
+      const text = (written.get(name) ?? `last words of ${name}\n`).slice(start, start + maxBytes)
+      return { text, position: String(start + text.length) }
+    },
+    async sweep() {
+      answer()
+      return []
+    },
+    write(name, text) {
+      written.set(name, (written.get(name) ?? '') + text)
+    },
     async ping() {
       answer()
     },

@@ -15,10 +15,14 @@ export type TestContext = Context & { db: TestDatabase; runtime: FakeRuntime; fo
 
 export async function testContext(env: Record<string, string> = {}): Promise<TestContext> {
   const clock = movableClock(new Date())
+  const db = await testDatabase()
+  await db.sql`select take_lead('test', 3600)`
   return {
     config: readConfig({ GITHUB_TOKEN: 'made-up-for-tests', COOLDOWN_SECONDS: '0', ...env }),
     log: createLogger('test', 'silent'),
-    db: await testDatabase(),
+    db,
+    leader: { epoch: () => 1, assert: () => {}, leasesCountFrom: () => new Date(0), holder: () => 'test' },
+    epoch: null,
     clock,
     locks: createMemoryLocks(clock),
     bus: createMemoryBus(createLogger('test', 'silent')),

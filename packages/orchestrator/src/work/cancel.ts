@@ -7,7 +7,7 @@ import { getItem } from './read.ts'
 import { lockItem } from './store.ts'
 
 /** Stops an item. Its live run is told by the next heartbeat and ended by the scheduler. Twice is once. */
-export async function cancelWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'clock'>, id: number, reason: string): Promise<WorkItem> {
+export async function cancelWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'epoch' | 'clock'>, id: number, reason: string): Promise<WorkItem> {
   await transact(ctx, async (tx) => {
     const item = await lockItem(tx, id)
     if (!item) throw new FactoryError('not_found', `there is no work item ${id}`)

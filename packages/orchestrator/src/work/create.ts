@@ -1,11 +1,10 @@
 import { checkSpec, CreateWorkLong, FactoryError, parseRepo, parseSpec, type CreateWork, type WorkItem } from '@factory/shared'
 import type { Context } from '../context.ts'
-import { recordEvent } from '../events/record.ts'
 import { transact } from '../transact.ts'
-import { insertItem, loadItem, loadItemBySource } from './store.ts'
+import { createItem, loadItem, loadItemBySource } from './store.ts'
 import { itemView } from './view.ts'
 
-type Needs = Pick<Context, 'db' | 'bus' | 'wake' | 'clock' | 'config'>
+type Needs = Pick<Context, 'db' | 'bus' | 'wake' | 'epoch' | 'clock' | 'config'>
 
 /** Asks for work. The same `(source, sourceId)` twice is one item: the second call returns the first. */
 export async function createWork(ctx: Needs, input: CreateWork): Promise<{ item: WorkItem; created: boolean }> {
@@ -15,7 +14,8 @@ export async function createWork(ctx: Needs, input: CreateWork): Promise<{ item:
   const sourceId = long.success ? long.data.sourceId : crypto.randomUUID()
   const text = readText(input)
   const result = await transact(ctx, async (tx) => {
-    const id = await insertItem(tx, {
+    const status = text.spec === null ? ('drafting' as const) : ('queued' as const)
+    const wanted = {
       source,
       sourceId,
       sourceUrl: (long.success ? long.data.sourceUrl : undefined) ?? null,
@@ -26,14 +26,12 @@ export async function createWork(ctx: Needs, input: CreateWork): Promise<{ item:
       files: text.files,
       baseBranch: input.baseBranch ?? null,
       author: input.author ?? null,
-      status: text.spec === null ? 'drafting' : 'queued',
+      status,
       priority: input.priority ?? 'medium',
       maxAttempts: ctx.config.MAX_ATTEMPTS,
       at: ctx.clock.now(),
-    })
-    if (id !== null) {
-      await recordEvent(tx, { type: 'work.created', itemId: id, runId: null, data: { source, sourceId, repo, status: text.spec === null ? 'drafting' : 'queued' } })
     }
+    const id = await createItem(tx, wanted, { source, sourceId, repo, status })
     const row = id === null ? await loadItemBySource(tx, source, sourceId) : await loadItem(tx, id)
     if (!row) throw new Error('the item that was just written is not there')
     return { row, created: id !== null }

@@ -1,19 +1,19 @@
 import { FactoryError, type EditWork, type WorkItem } from '@factory/shared'
 import type { Context } from '../context.ts'
-import { recordEvent } from '../events/record.ts'
 import { transact } from '../transact.ts'
 import { askRunToEnd } from '../workers/ask-to-end.ts'
 import { readSpecText } from './create.ts'
 import { getItem } from './read.ts'
 import { moveItem } from './move.ts'
-import { hasBuildRun, lockItem, patchItem, type ItemPatch } from './store.ts'
+import { noteOnItem } from './note.ts'
+import { hasBuildRun, lockItem, type ItemPatch } from './store.ts'
 
 /**
  * Changes an item before its first build run starts, or while it rests (it waits for input, failed or was
  * cancelled: the retry goes on with the new text). New prose sends it back to drafting; a new spec is used as it stands. A spec run under way works from the old text
  * and is ended.
  */
-export async function editWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'clock'>, id: number, input: EditWork): Promise<WorkItem> {
+export async function editWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'epoch' | 'clock'>, id: number, input: EditWork): Promise<WorkItem> {
   const at = ctx.clock.now()
   await transact(ctx, async (tx) => {
     const item = await lockItem(tx, id)
@@ -41,11 +41,13 @@ export async function editWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'clock
         set.files = []
       }
     }
+    // What was verified was another text's.
+    if (input.spec !== undefined || input.description !== undefined) set.evidence = null
     const to = input.spec !== undefined ? 'queued' : input.description !== undefined ? 'drafting' : item.status
-    await recordEvent(tx, { type: 'work.edited', itemId: id, runId: null, data: { fields: Object.keys(input) } })
     if (item.current_run_id !== null && changesText) await askRunToEnd(tx, item.current_run_id, { code: 'killed', reason: 'the text was changed' })
-    if (to === item.status || resting) await patchItem(tx, id, set, at)
-    else await moveItem(tx, item, to, { reason: 'the text was changed', set, at })
+    const moves = to !== item.status && !resting
+    await noteOnItem(tx, item, set, at, { type: 'work.edited', runId: null, data: { fields: Object.keys(input) } })
+    if (moves) await moveItem(tx, item, to, { reason: 'the text was changed', at })
   })
   return getItem(ctx, id)
 }

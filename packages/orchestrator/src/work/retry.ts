@@ -1,18 +1,18 @@
 import { FactoryError, type WorkItem, type WorkStatus } from '@factory/shared'
 import type { Context } from '../context.ts'
 import { reviveEffect } from '../publish/revive.ts'
-import { recordEvent } from '../events/record.ts'
 import { transact } from '../transact.ts'
 import { moveItem } from './move.ts'
 import { getItem } from './read.ts'
-import { lockItem, patchItem } from './store.ts'
+import { noteOnItem } from './note.ts'
+import { lockItem } from './store.ts'
 
 /**
  * A person takes an item up again. Failed, cancelled and questioned items go back to where their work
  * goes on (a verified one whose pull request could not be opened goes on publishing); one that waits
  * for a time is freed at once. Counters start anew.
  */
-export async function retryWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'clock'>, id: number, reason: string): Promise<WorkItem> {
+export async function retryWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'epoch' | 'clock'>, id: number, reason: string): Promise<WorkItem> {
   const at = ctx.clock.now()
   const fresh = { attempts: 0, losses: 0, not_before: null, wait_code: null, wait_message: null, failure_code: null, failure_message: null, question: null, queued_at: at }
   await transact(ctx, async (tx) => {
@@ -21,7 +21,7 @@ export async function retryWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'cloc
     const again: WorkStatus = item.spec === null ? 'drafting' : 'queued'
     switch (item.status) {
       case 'failed': {
-        const to = (await reviveEffect(tx, id, at)) ? 'publishing' : again
+        const to = item.evidence !== null && (await reviveEffect(tx, id, at)) ? 'publishing' : again
         await moveItem(tx, item, to, { reason, set: fresh, at })
         return
       }
@@ -32,8 +32,7 @@ export async function retryWork(ctx: Pick<Context, 'db' | 'bus' | 'wake' | 'cloc
       case 'drafting':
       case 'queued':
       case 'verifying':
-        await patchItem(tx, id, { not_before: null, wait_code: null, wait_message: null }, at)
-        await recordEvent(tx, { type: 'decision', itemId: id, runId: null, data: { decision: 'freed from waiting', reason } })
+        await noteOnItem(tx, item, { not_before: null, wait_code: null, wait_message: null }, at, { type: 'decision', runId: null, data: { decision: 'freed from waiting', reason } })
         return
       case 'awaiting_approval':
       case 'in_progress':

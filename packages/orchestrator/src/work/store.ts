@@ -1,4 +1,4 @@
-import type { WorkStatus } from '@factory/shared'
+import type { FactoryEventType, WorkStatus } from '@factory/shared'
 import { json, type Query, type Tx } from '../db/connect.ts'
 import type { ItemRow } from './view.ts'
 
@@ -30,14 +30,24 @@ export type NewItem = {
 }
 
 /** null when `(source, source_id)` is there already. */
-export async function insertItem(tx: Tx, item: NewItem): Promise<number | null> {
-  await tx`insert into repositories (name) values (${item.repo}) on conflict do nothing`
-  const rows = await tx<{ id: number }[]>`
-    insert into work_items (source, source_id, source_url, repo, title, description, spec, files, base_branch, author, status, priority, max_attempts, created_at, updated_at, queued_at)
-    values (${item.source}, ${item.sourceId}, ${item.sourceUrl}, ${item.repo}, ${item.title}, ${item.description}, ${item.spec},
-      ${item.files}, ${item.baseBranch}, ${item.author === null ? null : json(tx, item.author)}, ${item.status}, ${item.priority}, ${item.maxAttempts}, ${item.at}, ${item.at}, ${item.at})
-    on conflict (source, source_id) do nothing
-    returning id`
+export async function createItem(tx: Tx, item: NewItem, event: unknown): Promise<number | null> {
+  const row = {
+    source: item.source,
+    source_id: item.sourceId,
+    source_url: item.sourceUrl,
+    repo: item.repo,
+    title: item.title,
+    description: item.description,
+    spec: item.spec,
+    files: item.files,
+    base_branch: item.baseBranch,
+    author: item.author,
+    status: item.status,
+    priority: item.priority,
+    max_attempts: item.maxAttempts,
+    created_at: item.at,
+  }
+  const rows = await tx<{ id: number | null }[]>`select create_item(${json(tx, row)}, ${json(tx, event)}) as id`
   return rows[0]?.id ?? null
 }
 
@@ -47,13 +57,15 @@ export async function lockItem(tx: Tx, id: number): Promise<ItemRow | null> {
   return rows[0] ?? null
 }
 
-/** The caller holds the row's lock. `status` stays when not given. */
-export async function patchItem(tx: Tx, id: number, patch: ItemPatch & { status?: WorkStatus }, at: Date): Promise<ItemRow> {
-  const { evidence, environment, ...plain } = patch
-  const columns: Record<string, unknown> = { ...plain, updated_at: at }
-  if (evidence !== undefined) columns.evidence = evidence === null ? null : json(tx, evidence)
-  if (environment !== undefined) columns.environment = environment === null ? null : json(tx, environment)
-  const rows = await tx<ItemRow[]>`update work_items set ${tx(columns)}, revision = revision + 1 where id = ${id} returning *`
+/** What a change tells the record. */
+export type ChangeEvent = { type: FactoryEventType; runId: number | null; data: unknown }
+
+/**
+ * The one way to change an item: moves it (`to`) or writes facts alone (`to` null). The database locks the row,
+ * checks the move and writes the event, with what was changed, in the same transaction.
+ */
+export async function changeItem(tx: Tx, id: number, to: WorkStatus | null, patch: ItemPatch, event: ChangeEvent, at: Date): Promise<ItemRow> {
+  const rows = await tx<ItemRow[]>`select * from change_item(${id}, ${to}, ${json(tx, patch)}, ${event.type}, ${event.runId}, ${json(tx, event.data)}, ${at})`
   const row = rows[0]
   if (!row) throw new Error(`work item ${id} disappeared`)
   return row
@@ -63,12 +75,12 @@ const withUsage = (q: Query) => q`
   select w.*, u.usage from work_items w
   left join lateral (
     select jsonb_build_object(
-      'iterations', coalesce(sum(r.iterations), 0),
-      'inputTokens', coalesce(sum((r.usage->>'inputTokens')::bigint), 0),
-      'outputTokens', coalesce(sum((r.usage->>'outputTokens')::bigint), 0),
-      'cacheReadTokens', coalesce(sum((r.usage->>'cacheReadTokens')::bigint), 0),
-      'cacheWriteTokens', coalesce(sum((r.usage->>'cacheWriteTokens')::bigint), 0),
-      'costUsd', coalesce(sum((r.usage->>'costUsd')::float8), 0)) as usage
+      'iterations', coalesce(sum(r.iterations), 0) + coalesce((w.usage_kept->>'iterations')::bigint, 0),
+      'inputTokens', coalesce(sum((r.usage->>'inputTokens')::bigint), 0) + coalesce((w.usage_kept->>'inputTokens')::bigint, 0),
+      'outputTokens', coalesce(sum((r.usage->>'outputTokens')::bigint), 0) + coalesce((w.usage_kept->>'outputTokens')::bigint, 0),
+      'cacheReadTokens', coalesce(sum((r.usage->>'cacheReadTokens')::bigint), 0) + coalesce((w.usage_kept->>'cacheReadTokens')::bigint, 0),
+      'cacheWriteTokens', coalesce(sum((r.usage->>'cacheWriteTokens')::bigint), 0) + coalesce((w.usage_kept->>'cacheWriteTokens')::bigint, 0),
+      'costUsd', coalesce(sum((r.usage->>'costUsd')::float8), 0) + coalesce((w.usage_kept->>'costUsd')::float8, 0)) as usage
     from runs r where r.item_id = w.id
   ) u on true`
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { OUTCOME_CODES, type OutcomeCode, type RunKind, type VerifyReport } from '@factory/shared'
-import { backoffSeconds, decideNext, nextUtcDay, type Ending, type ItemFacts } from './decide.ts'
+import { backoffSeconds, decideNext, type Ending, type ItemFacts } from './decide.ts'
 
 const now = new Date('2026-03-01T22:00:00Z')
 const policy = { retryBackoffSeconds: 60, maxLosses: 10 }
 const item = (over: Partial<ItemFacts> = {}): ItemFacts => ({ status: 'in_progress', attempts: 0, maxAttempts: 3, losses: 0, ...over })
-const run = (kind: RunKind = 'build', granted = 25) => ({ kind, iterationsGranted: granted, maxIterations: 25 })
+const run = (kind: RunKind = 'build', granted = 25, used = granted) => ({ kind, iterationsGranted: granted, iterationsUsed: used, maxIterations: 25 })
 const ending = (status: Ending['status'], code: OutcomeCode, over: Partial<Ending> = {}): Ending => ({ status, outcome: { code, message: `because ${code}`, until: null }, ...over })
 const report = (passed: boolean): VerifyReport => ({
   baseSha: 'a'.repeat(40), headSha: 'b'.repeat(40), base: [], head: [], findings: [], diff: { files: 1, insertions: 1, deletions: 0 }, passed, reason: passed ? 'all checks passed' : 'bun test fails at head',
@@ -47,8 +47,16 @@ describe('what follows the end of a run', () => {
     expect(decide(item({ attempts: 2 }), run(), ending('failed', 'internal'))).toMatchObject({ to: 'fail', message: 'because internal (attempt 3 of 3)' })
   })
 
+  test('a file that another run holds: its time where it is known, else a minute', () => {
+    const named = ending('paused', 'lock_conflict')
+    named.outcome.until = now.toISOString()
+    expect(decide(item(), run(), named)).toMatchObject({ to: 'again', counts: 'no', notBefore: now })
+    expect(decide(item(), run(), ending('paused', 'lock_conflict'))).toMatchObject({ notBefore: new Date('2026-03-01T22:01:00Z') })
+  })
+
   test('losses to infrastructure are counted apart from attempts', () => {
     expect(decide(item({ attempts: 2, losses: 0 }), run(), ending('lost', 'lease_expired'))).toMatchObject({ to: 'again', counts: 'loss' })
+    expect(decide(item({ attempts: 2 }), run(), ending('failed', 'disk_full'))).toMatchObject({ to: 'again', counts: 'loss' })
     expect(decide(item({ losses: 10 }), run(), ending('lost', 'worker_exited')).to).toBe('fail')
   })
 
@@ -59,7 +67,9 @@ describe('what follows the end of a run', () => {
   })
 
   test('an iteration limit that only the short daily budget set is not the work’s fault', () => {
-    expect(decide(item(), run('build', 4), ending('failed', 'limit_reached'))).toMatchObject({ counts: 'no', waitCode: 'daily_budget', notBefore: new Date('2026-03-02T00:00:00Z') })
+    expect(decide(item(), run('build', 4), ending('failed', 'limit_reached'))).toMatchObject({ to: 'again', counts: 'no', waitCode: null, notBefore: null })
+    // stopped by its money or its time, with iterations left: that is its own
+    expect(decide(item(), run('build', 4, 2), ending('failed', 'limit_reached'))).toMatchObject({ counts: 'attempt' })
     expect(decide(item(), run('build', 25), ending('failed', 'limit_reached'))).toMatchObject({ counts: 'attempt' })
   })
 
@@ -75,6 +85,8 @@ describe('what follows the end of a run', () => {
     fc.assert(
       fc.property(fc.constantFrom<Ending['status']>('failed', 'lost'), fc.constantFrom(...OUTCOME_CODES), anyKind, (status, code, kind) => {
         const next = decide(item({ attempts: 2, losses: 10 }), run(kind), ending(status, code))
+        // a person restores a backup, and not for ever
+        if (status === 'lost' && code === 'restored') return
         const waits = ['usage_limit', 'auth', 'lock_conflict'].includes(code)
         expect(next.to === 'fail' || (waits && next.to === 'again' && next.notBefore !== null)).toBe(true)
       }),
@@ -84,7 +96,6 @@ describe('what follows the end of a run', () => {
   test('waiting has a bound', () => {
     expect(backoffSeconds(60, 1)).toBe(60)
     expect(backoffSeconds(60, 50)).toBe(3600)
-    expect(nextUtcDay(new Date('2026-12-31T23:59:59.999Z'))).toEqual(new Date('2027-01-01T00:00:00Z'))
   })
 })
 

@@ -14,7 +14,7 @@ export type Ending = {
 }
 
 export type ItemFacts = { status: WorkStatus; attempts: number; maxAttempts: number; losses: number }
-export type RunFacts = { kind: RunKind; iterationsGranted: number; maxIterations: number }
+export type RunFacts = { kind: RunKind; iterationsGranted: number; iterationsUsed: number; maxIterations: number }
 export type Policy = { retryBackoffSeconds: number; maxLosses: number }
 
 /** What becomes of the item. Times are absolute. */
@@ -25,7 +25,7 @@ export type Next =
   | { to: 'publish'; reason: string }
   | { to: 'ask'; question: string; reason: string }
   | { to: 'fail'; code: OutcomeCode; message: string }
-  | { to: 'again'; counts: 'attempt' | 'loss' | 'no'; notBefore: Date | null; waitCode: 'retry_backoff' | 'usage_limit' | 'daily_budget' | 'file_conflict' | null; reason: string }
+  | { to: 'again'; counts: 'attempt' | 'loss' | 'no'; notBefore: Date | null; waitCode: 'retry_backoff' | 'usage_limit' | 'file_conflict' | null; reason: string }
 
 /** Trying again cannot help: a person must change something first. */
 const PERMANENT: readonly OutcomeCode[] = [
@@ -40,7 +40,7 @@ const PERMANENT: readonly OutcomeCode[] = [
   'push_refused',
 ]
 /** Our side's fault, not the work's: counted apart from attempts. */
-const INFRASTRUCTURE: readonly OutcomeCode[] = ['worker_exited', 'lease_expired', 'start_failed', 'repository_unreachable']
+const INFRASTRUCTURE: readonly OutcomeCode[] = ['worker_exited', 'lease_expired', 'start_failed', 'repository_unreachable', 'disk_full']
 
 /** Longest wait between two attempts. */
 const MAX_BACKOFF_SECONDS = 3600
@@ -72,7 +72,8 @@ export function decideNext(item: ItemFacts, run: RunFacts, ending: Ending, polic
       // "killed" ends one run, not the item
       return { to: 'again', counts: 'no', notBefore: null, waitCode: null, reason: outcome.message }
     case 'lost':
-      return loss()
+      // the run belongs to a time that the restored factory knows nothing of: nobody's fault
+      return outcome.code === 'restored' ? { to: 'again', counts: 'no', notBefore: null, waitCode: null, reason: outcome.message } : loss()
     case 'paused':
     case 'failed':
       break
@@ -86,12 +87,14 @@ export function decideNext(item: ItemFacts, run: RunFacts, ending: Ending, polic
     case 'auth':
       return { to: 'again', counts: 'no', notBefore: until(outcome, later(600)), waitCode: 'usage_limit', reason: outcome.message }
     case 'limit_reached':
-      // Admission gave it fewer iterations than a run may have: the day's budget was short, not the work.
-      return run.iterationsGranted < run.maxIterations
-        ? { to: 'again', counts: 'no', notBefore: nextUtcDay(now), waitCode: 'daily_budget', reason: `the day's iterations ran out: ${outcome.message}` }
+      // Admission gave it fewer iterations than a run may have, and it used them up: the day's budget was short,
+      // not the work. No time is noted: admission knows when there are more, also when somebody raises the limit.
+      return run.iterationsGranted < run.maxIterations && run.iterationsUsed >= run.iterationsGranted
+        ? { to: 'again', counts: 'no', notBefore: null, waitCode: null, reason: `the day's iterations ran out: ${outcome.message}` }
         : attempt(outcome.message, outcome.code)
     case 'lock_conflict':
-      return { to: 'again', counts: 'no', notBefore: later(60), waitCode: 'file_conflict', reason: outcome.message }
+      // A file that the spec names: admission knows who holds it, and when it is free. Of any other it knows nothing.
+      return { to: 'again', counts: 'no', notBefore: until(outcome, later(60)), waitCode: 'file_conflict', reason: outcome.message }
     default:
       return attempt(outcome.message, outcome.code)
   }
@@ -118,6 +121,3 @@ function until(outcome: RunOutcome, fallback: Date): Date {
   return outcome.until === null ? fallback : new Date(outcome.until)
 }
 
-export function nextUtcDay(now: Date): Date {
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + 1))
-}

@@ -1,8 +1,8 @@
 import type { CompleteRequest, EndingResponse, FailRequest, PauseRequest, StuckRequest } from '@factory/shared'
 import type { Context } from '../context.ts'
+import type { RunRef } from './refs.ts'
 import { settleRun } from './settle.ts'
 
-type RunRef = { id: number; itemId: number }
 const answer = ({ runStatus, itemStatus }: EndingResponse): EndingResponse => ({ runStatus, itemStatus })
 
 export async function completeRun(ctx: Context, run: RunRef, body: CompleteRequest): Promise<EndingResponse> {

@@ -1,7 +1,9 @@
 import { redactText } from '@factory/shared'
 import type { Context } from '../context.ts'
 import { releaseRunLocks } from '../locks/release-run.ts'
+import { drainLog } from '../logs/pump.ts'
 import { loadRun, setCleaned } from './store.ts'
+import { quietly } from '../transact.ts'
 import { settleRun } from './settle.ts'
 
 /** What is kept of a worker's output once its container is gone. */
@@ -17,8 +19,9 @@ export async function endRun(ctx: Context, end: { runId: number; worker: string;
   await ctx.runtime.stop(end.worker, { graceSeconds: GRACE_SECONDS })
   const run = await loadRun(ctx.db.sql, end.runId)
   if (!run) return
+  await drainLog(ctx, run)
   const logTail = await lastWords(ctx, end.worker)
-  const settled = await settleRun(ctx, { id: run.id, itemId: run.item_id }, { status: end.as, outcome: { code: end.code, message: end.reason, until: null }, logTail })
+  const settled = await settleRun(ctx, { id: run.id, itemId: run.item_id, token: null }, { status: end.as, outcome: { code: end.code, message: end.reason, until: null }, logTail, heardAt: run.heartbeat_at })
   if (settled.changed) ctx.log.info({ runId: end.runId, itemId: run.item_id, as: end.as, reason: end.reason }, 'run ended from outside')
 }
 
@@ -29,14 +32,15 @@ export async function endRun(ctx: Context, end: { runId: number; worker: string;
 export async function cleanWorker(ctx: Context, clean: { runId: number | null; worker: string; alive: boolean; reason: string }): Promise<void> {
   await ctx.runtime.stop(clean.worker, { graceSeconds: clean.alive ? GRACE_SECONDS : 0 })
   const run = clean.runId === null ? null : await loadRun(ctx.db.sql, clean.runId)
+  if (run !== null) await drainLog(ctx, run)
   const logTail = run === null ? '' : await lastWords(ctx, clean.worker)
   await ctx.runtime.remove(clean.worker)
   if (run === null) {
     ctx.log.warn({ worker: clean.worker, reason: clean.reason }, 'removed a worker that belongs to no run')
     return
   }
-  await releaseRunLocks(ctx, { repo: run.repo, runId: run.id, itemId: run.item_id })
-  await setCleaned(ctx.db.sql, run.id, logTail, ctx.clock.now())
+  await releaseRunLocks(ctx, { repo: run.repo, runId: run.id, itemId: run.item_id }, { strays: true })
+  await quietly(ctx, (tx) => setCleaned(tx, run.id, logTail, ctx.clock.now()))
 }
 
 /** A worker writes what the agent makes it write: nothing that looks like a credential is kept. */

@@ -1,16 +1,14 @@
 import { HEARTBEAT_SECONDS, RepoName, RunKind, RunOutcome, type Assignment, type RegisterRequest } from '@factory/shared'
 import type { Context } from '../context.ts'
-import { recordEvent } from '../events/record.ts'
 import { recallLearnings } from '../learnings/recall.ts'
 import { acquireLocks } from '../locks/acquire.ts'
 import { transact } from '../transact.ts'
 import type { ItemRow } from '../work/view.ts'
 import { FactoryError } from '@factory/shared'
-import { leaseEnd } from './lease.ts'
-import { pushRef } from './refs.ts'
+import { pushRef, type RunRef } from './refs.ts'
 import { settleRun } from './settle.ts'
 import { speakFor } from './speak.ts'
-import { loadPrevious, setRunning } from './store.ts'
+import { callRegister, loadPrevious } from './store.ts'
 import { reportOf, type RunRow } from './view.ts'
 
 /** How many learnings a run is given: enough to help, few enough to be read. */
@@ -21,17 +19,14 @@ const LEARNINGS_GIVEN = 12
  * The files that the spec names are locked for a build run here; when somebody holds one, the run is
  * over before it cost anything.
  */
-export async function registerRun(ctx: Context, ref: { id: number; itemId: number }, body: RegisterRequest): Promise<Assignment> {
+export async function registerRun(ctx: Context, ref: RunRef, body: RegisterRequest): Promise<Assignment> {
   const at = ctx.clock.now()
   const { item, run } = await transact(ctx, async (tx) => {
     const spoken = await speakFor(tx, ref)
-    await setRunning(tx, ref.id, { versions: body.versions, at, leaseExpiresAt: leaseEnd(ctx, at) })
-    if (spoken.run.registered_at === null) {
-      await recordEvent(tx, { type: 'run.registered', itemId: ref.itemId, runId: ref.id, data: { versions: body.versions } })
-    }
+    await callRegister(tx, ref, body.versions, at, ctx.config.LEASE_SECONDS)
     return spoken
   })
-  if (run.kind === 'build' && item.files.length > 0) await lockNamedFiles(ctx, item, run)
+  if (run.kind === 'build' && item.files.length > 0) await lockNamedFiles(ctx, item, run, at)
   const kind = RunKind.parse(run.kind)
   const previous = kind === 'build' ? await loadPrevious(ctx.db.sql, item.id, run.id) : null
   return {
@@ -58,11 +53,14 @@ export async function registerRun(ctx: Context, ref: { id: number; itemId: numbe
   }
 }
 
-async function lockNamedFiles(ctx: Context, item: ItemRow, run: RunRow): Promise<void> {
-  const locks = await acquireLocks(ctx, { repo: item.repo, runId: run.id, itemId: item.id }, item.files)
+async function lockNamedFiles(ctx: Context, item: ItemRow, run: RunRow, at: Date): Promise<void> {
+  // Redis may be away for longer than a worker asks to be registered; no run is lost for that.
+  const locks = await acquireLocks(ctx, { repo: item.repo, runId: run.id, itemId: item.id }, item.files, { withoutTable: true })
+  if (locks.granted) return
   const first = locks.conflicts[0]
-  if (locks.granted || !first) return
-  const message = `${first.path} is held by run ${first.runId} of item ${first.itemId}`
-  await settleRun(ctx, { id: run.id, itemId: item.id }, { status: 'paused', outcome: { code: 'lock_conflict', message, until: null } })
+  const message = first ? `${first.path} is held by run ${first.runId} of item ${first.itemId}` : 'a file that it needs was held by another run'
+  // When it has registered once more meanwhile, that call may have been given the files: it decides.
+  const ended = await settleRun(ctx, { id: run.id, itemId: item.id, token: run.token }, { status: 'paused', outcome: { code: 'lock_conflict', message, until: at.toISOString() }, heardAt: at })
+  if (!ended.changed) throw new FactoryError('conflict', `${message}; a later registration of this run decides`)
   throw new FactoryError('stale_token', `${message}; this run has ended and its item waits`)
 }

@@ -8,8 +8,9 @@ import { lockPaths, unlockPaths } from './lock.ts'
 import { workerLogs } from './logs.ts'
 import { listWorkers } from './read.ts'
 import { registerRun } from './register.ts'
+import type { RunRef } from './refs.ts'
 
-const ref = (caller: RunCaller) => ({ id: caller.runId, itemId: caller.itemId })
+const ref = (caller: RunCaller): RunRef => ({ id: caller.runId, itemId: caller.itemId, token: caller.token })
 
 export const workerHandlers: Handlers<
   Context,

@@ -3,7 +3,9 @@ import type { Context } from '../context.ts'
 import { ForgeError } from '../ports/forge.ts'
 import { StartError } from '../ports/worker-runtime.ts'
 import { noteBase } from '../work/note-base.ts'
+import { quietly } from '../transact.ts'
 import { readItemRow } from '../work/read-row.ts'
+import { cacheOf } from './cache-of.ts'
 import { settleRun } from './settle.ts'
 import { loadRun, loadRunKey, setRuntime } from './store.ts'
 import { runToken } from './token.ts'
@@ -18,13 +20,13 @@ export async function startRun(ctx: Context, runId: number): Promise<void> {
   const began = performance.now()
   try {
     const image = await imageFor(ctx, run.item_id)
-    await setRuntime(ctx.db.sql, run.id, ctx.runtime.kind)
+    await quietly(ctx, (tx) => setRuntime(tx, run.id, ctx.runtime.kind))
     await ctx.runtime.start({
       name: run.worker,
       runId: run.id,
       itemId: run.item_id,
       repo: run.repo,
-      cache: run.kind === 'verify' ? `${run.repo}#clean-room` : run.repo,
+      cache: cacheOf(run.repo, run.kind),
       image,
       runToken: runToken(await loadRunKey(ctx.db.sql), run),
       limits: { memoryMb: ctx.config.WORKER_MEMORY_MB, cpus: ctx.config.WORKER_CPUS, pids: ctx.config.WORKER_PIDS },
@@ -33,10 +35,10 @@ export async function startRun(ctx: Context, runId: number): Promise<void> {
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     if (error.code === 'engine_unavailable') {
-      ctx.log.warn({ err: error, runId }, 'the engine does not answer; the run waits for it')
-      return
+      ctx.log.warn({ runId }, 'the engine does not answer; the run waits for it')
+      throw error
     }
-    await settleRun(ctx, { id: run.id, itemId: run.item_id }, { status: error.permanent ? 'failed' : 'lost', outcome: { code: error.code, message: error.message, until: null } })
+    await settleRun(ctx, { id: run.id, itemId: run.item_id, token: null }, { status: error.permanent ? 'failed' : 'lost', outcome: { code: error.code, message: error.message, until: null } })
   }
 }
 

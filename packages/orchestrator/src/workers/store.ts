@@ -2,13 +2,23 @@ import type { RunStatus, Usage } from '@factory/shared'
 import { json, type Query, type Tx } from '../db/connect.ts'
 import type { RunRow } from './view.ts'
 
-const columns = (q: Query) => q`r.id, r.item_id, i.repo, i.title, r.kind, r.status, r.attempt, r.token, r.worker, r.runtime, r.started_at,
-  r.registered_at, r.finished_at, r.heartbeat_at, r.lease_expires_at, r.iterations_granted, r.iterations, r.progress, r.usage, r.outcome,
-  r.report, r.base_sha, r.head_sha, r.cancel_code, r.cancel_reason from runs r join work_items i on i.id = r.item_id`
+const fields = (q: Query) => q`r.id, r.item_id, i.repo, i.title, r.kind, r.status, r.attempt, r.token, r.worker, r.runtime, r.started_at,
+  r.registered_at, r.finished_at, r.heartbeat_at, r.lease_expires_at, r.iterations_granted, r.iterations, r.account, r.progress, r.usage, r.outcome,
+  r.report, r.base_sha, r.head_sha, r.cancel_code, r.cancel_reason`
+const columns = (q: Query) => q`${fields(q)} from runs r join work_items i on i.id = r.item_id`
 
 export async function loadRun(q: Query, id: number): Promise<RunRow | null> {
   const rows = await q<RunRow[]>`select ${columns(q)} where r.id = ${id}`
   return rows[0] ?? null
+}
+
+/** The run with the key of all runs' tokens, in one statement: every call of a worker begins with it. */
+export async function loadRunAndKey(q: Query, id: number): Promise<{ run: RunRow; key: string } | null> {
+  const rows = await q<(RunRow & { run_key: string })[]>`select s.run_key, ${fields(q)} from runs r join work_items i on i.id = r.item_id cross join factory_state s where r.id = ${id}`
+  const row = rows[0]
+  if (!row) return null
+  const { run_key: key, ...run } = row
+  return { run, key }
 }
 
 /** Locks the run by primary key. Callers lock its item first, always in this order. */
@@ -47,29 +57,29 @@ export async function loadPrevious(q: Query, itemId: number, beforeRun: number):
   return rows[0] ?? null
 }
 
-export async function setRunning(tx: Tx, id: number, values: { versions: unknown; at: Date; leaseExpiresAt: Date }): Promise<void> {
-  await tx`update runs set status = 'running', registered_at = coalesce(registered_at, ${values.at}), heartbeat_at = ${values.at},
-    lease_expires_at = ${values.leaseExpiresAt}, versions = ${json(tx, values.versions)} where id = ${id}`
+/** starting → running. true: the first time. @throws FX002 when the run no longer speaks for its item */
+export async function callRegister(tx: Tx, run: { id: number; token: number }, versions: unknown, at: Date, leaseSeconds: number): Promise<boolean> {
+  const rows = await tx<{ first: boolean }[]>`select register_run(${run.id}, ${run.token}, ${json(tx, versions)}, ${at}, ${leaseSeconds}) as first`
+  return rows[0]?.first ?? false
 }
 
 export async function setRuntime(q: Query, id: number, runtime: string): Promise<void> {
   await q`update runs set runtime = ${runtime} where id = ${id}`
 }
 
-export async function renewLease(
-  tx: Tx,
-  id: number,
-  values: { at: Date; leaseExpiresAt: Date; progress?: unknown; headSha?: string | undefined; baseSha?: string | undefined },
-): Promise<void> {
-  await tx`update runs set heartbeat_at = ${values.at}, lease_expires_at = ${values.leaseExpiresAt}
-    ${values.progress === undefined ? tx`` : tx`, progress = ${json(tx, values.progress)}`}
-    ${values.headSha === undefined ? tx`` : tx`, head_sha = ${values.headSha}`}
-    ${values.baseSha === undefined ? tx`` : tx`, base_sha = ${values.baseSha}`}
-    where id = ${id}`
-}
+export type Renewal = { repo: string; item_id: number; kind: string; base_sha: string | null; cancel_code: 'cancelled' | 'killed' | null; cancel_reason: string | null; paths: string[] }
 
-export async function setUsage(tx: Tx, id: number, usage: Usage): Promise<void> {
-  await tx`update runs set usage = ${json(tx, usage)}, iterations = ${usage.iterations} where id = ${id}`
+/** A heartbeat in one statement: lease, mirror of the locks, progress, usage. `paths`: the locks that the run holds. */
+export async function callRenew(
+  q: Query,
+  run: { id: number; token: number },
+  values: { at: Date; leaseSeconds: number; lockSeconds: number; progress?: unknown; usage?: Usage | undefined; headSha?: string | undefined; baseSha?: string | undefined },
+): Promise<Renewal> {
+  const rows = await q<Renewal[]>`select * from renew_run(${run.id}, ${run.token}, ${values.at}, ${values.leaseSeconds}, ${values.lockSeconds},
+    ${values.progress === undefined ? null : json(q, values.progress)}, ${values.usage === undefined ? null : json(q, values.usage)}, ${values.headSha ?? null}, ${values.baseSha ?? null})`
+  const row = rows[0]
+  if (!row) throw new Error(`the item of run ${run.id} disappeared`)
+  return row
 }
 
 /** Returns the sequence numbers that were new. */
@@ -80,17 +90,15 @@ export async function insertRunEvents(tx: Tx, runId: number, events: readonly { 
   return new Set(inserted.map((row) => row.seq))
 }
 
-export async function finishRun(
+/** A run ends once. false: it had ended before, and nothing was changed. `token` null: the leader says so, not the run. */
+export async function callEnd(
   tx: Tx,
-  id: number,
-  values: { status: RunStatus; outcome: unknown; report: unknown; headSha?: string | undefined; baseSha?: string | undefined; logTail?: string | undefined; at: Date },
-): Promise<void> {
-  await tx`update runs set status = ${values.status}, outcome = ${json(tx, values.outcome)}, finished_at = ${values.at},
-    report = ${values.report ? json(tx, values.report) : null}
-    ${values.headSha === undefined ? tx`` : tx`, head_sha = ${values.headSha}`}
-    ${values.baseSha === undefined ? tx`` : tx`, base_sha = ${values.baseSha}`}
-    ${values.logTail === undefined ? tx`` : tx`, log_tail = ${values.logTail}`}
-    where id = ${id}`
+  run: { id: number; token: number | null },
+  values: { status: RunStatus; outcome: unknown; report: unknown; usage?: Usage | undefined; headSha?: string | undefined; baseSha?: string | undefined; logTail?: string | undefined; at: Date },
+): Promise<boolean> {
+  const rows = await tx<{ ended: boolean }[]>`select end_run(${run.id}, ${run.token}, ${values.status}, ${json(tx, values.outcome)}, ${values.report ? json(tx, values.report) : null},
+    ${values.usage === undefined ? null : json(tx, values.usage)}, ${values.headSha ?? null}, ${values.baseSha ?? null}, ${values.logTail ?? null}, ${values.at}) as ended`
+  return rows[0]?.ended ?? false
 }
 
 export async function setCancel(tx: Tx, id: number, cancel: { code: 'cancelled' | 'killed'; reason: string }): Promise<boolean> {
@@ -115,7 +123,9 @@ export async function loadRunEvents(q: Query, runId: number, after: number, limi
   return q<{ seq: number; at: Date; event: unknown }[]>`select seq, at, event from run_events where run_id = ${runId} and seq > ${after} order by seq limit ${limit}`
 }
 
-export async function loadLogTail(q: Query, runId: number): Promise<string | null> {
-  const rows = await q<{ log_tail: string | null }[]>`select log_tail from runs where id = ${runId}`
+/** The tail of a removed worker's output, unless its pieces are there (`run_logs`). */
+export async function loadLastWords(q: Query, runId: number): Promise<string | null> {
+  const rows = await q<{ log_tail: string | null }[]>`select log_tail from runs r
+    where r.id = ${runId} and r.cleaned_at is not null and not exists (select 1 from run_logs l where l.run_id = r.id)`
   return rows[0]?.log_tail ?? null
 }

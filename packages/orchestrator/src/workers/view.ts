@@ -17,6 +17,8 @@ export type RunRow = {
   finished_at: Date | null
   heartbeat_at: Date | null
   lease_expires_at: Date
+  /** Of the model: whose limits this run uses. */
+  account: string
   iterations_granted: number
   iterations: number
   progress: unknown

@@ -12,7 +12,12 @@ const WORKER_USER = `${WORKER_UID}:${WORKER_UID}`
 export const containerName = (instance: string, name: string) => `factory-${instance}-${name}`
 
 /** Volume names take few characters, repository names may be long. */
-export const cacheVolume = (instance: string, repo: string) => `factory-cache-${instance}-${createHash('sha256').update(repo.toLowerCase()).digest('hex').slice(0, 16)}`
+export const cacheVolume = (instance: string, cache: string) => `${cachePrefix(instance)}${createHash('sha256').update(cache.toLowerCase()).digest('hex').slice(0, 16)}`
+export const cachePrefix = (instance: string) => `factory-cache-${instance}-`
+/** By its name, which is ours to the letter: another instance's may begin like ours, and older volumes have no labels. */
+export const isCacheVolume = (instance: string, name: string) => name.startsWith(cachePrefix(instance)) && /^[0-9a-f]{16}$/.test(name.slice(cachePrefix(instance).length))
+
+export const cacheLabels = (instance: string, cache: string): Record<string, string> => ({ [LABELS.instance]: instance, [LABELS.cache]: cache.toLowerCase() })
 
 /** The whole environment of a worker: what is not here it does not get. */
 export function workerEnv(spec: WorkerSpec, options: DockerRuntimeOptions, image: ImageEnv): Record<string, string> {
@@ -37,12 +42,12 @@ export function workerEnv(spec: WorkerSpec, options: DockerRuntimeOptions, image
  * NoCopy: the engine would hand what an image has at that place, and its owner, to the volume. A
  * repository's image could so close the gateway's socket to everybody.
  */
-const volume = (source: string, target: string, readOnly: boolean) => ({
+const volume = (source: string, target: string, readOnly: boolean, labels: Record<string, string> = {}) => ({
   Type: 'volume' as const,
   Source: source,
   Target: target,
   ReadOnly: readOnly,
-  VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: 'local', Options: {} } },
+  VolumeOptions: { NoCopy: true, Labels: labels, DriverConfig: { Name: 'local', Options: {} } },
 })
 
 /**
@@ -86,7 +91,7 @@ export function containerOptions(spec: WorkerSpec, options: DockerRuntimeOptions
       },
       Mounts: [
         volume(toolsVolume, PATHS.tools, true),
-        volume(cacheVolume(options.instance, spec.cache), PATHS.cache, false),
+        volume(cacheVolume(options.instance, spec.cache), PATHS.cache, false, cacheLabels(options.instance, spec.cache)),
         socket.startsWith('/') ? { Type: 'bind', Source: socket, Target: PATHS.socketDir, ReadOnly: true } : volume(socket, PATHS.socketDir, true),
         ...(options.workerCaFile ? [{ Type: 'bind' as const, Source: options.workerCaFile, Target: PATHS.ca, ReadOnly: true }] : []),
       ],

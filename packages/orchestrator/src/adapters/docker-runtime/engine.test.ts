@@ -1,4 +1,8 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { connectEngine, pull } from './engine.ts'
 
 const servers: ReturnType<typeof Bun.serve>[] = []
@@ -35,4 +39,21 @@ describe('an image that cannot be pulled tells the engine’s own words', () => 
     await servers[0]?.stop(true)
     expect(await pull(docker, 'acme/image:9', 5000).catch((thrown: unknown) => thrown)).toMatchObject({ code: 'engine_unavailable', permanent: false })
   })
+})
+
+test('an engine that closes its connections between calls (it was started anew) fails none', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'factory-engine-'))
+  const path = join(directory, 'engine.sock')
+  const listener = createServer((client) => {
+    client.on('error', () => client.destroy())
+    client.on('data', () => client.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]', () => client.destroy()))
+  })
+  await new Promise<void>((resolve) => listener.listen(path, resolve))
+  try {
+    const docker = connectEngine(`unix://${path}`)
+    for (let times = 0; times < 50; times++) expect(await docker.listContainers()).toEqual([])
+  } finally {
+    listener.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
 })

@@ -1,9 +1,22 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import Docker from 'dockerode'
 import { z } from 'zod'
 import { StartError } from '../../ports/worker-runtime.ts'
 
-/** @throws Error when the address is none of an engine */
+/**
+ * A client that opens a connection for each call. One that was kept from an engine that is gone by now
+ * fails the call that it is used for, and the first calls after the engine's return would be those.
+ * @throws Error when the address is none of an engine
+ */
 export function connectEngine(dockerHost: string | undefined): Docker {
+  const docker = clientOf(dockerHost)
+  const overTls = 'protocol' in docker.modem && docker.modem.protocol === 'https'
+  Object.assign(docker.modem, { agent: overTls ? new HttpsAgent({ keepAlive: false }) : new HttpAgent({ keepAlive: false }) })
+  return docker
+}
+
+function clientOf(dockerHost: string | undefined): Docker {
   // The library's own defaults: DOCKER_HOST, DOCKER_CERT_PATH, the usual sockets.
   if (!dockerHost) return new Docker()
   const url = new URL(dockerHost)

@@ -1,12 +1,15 @@
 import { stat } from 'node:fs/promises'
 import { StartError, type WorkerRuntime, type WorkerSpec, type WorkerState } from '../../ports/worker-runtime.ts'
-import { cacheVolume, containerName, containerOptions } from './container-options.ts'
+import { createCaches } from './caches.ts'
+import { containerName, containerOptions } from './container-options.ts'
 import { bounded, connectEngine, isGone, pull, refusal, startError } from './engine.ts'
 import { NO_ENV, readImageEnv, type ImageEnv } from './image-env.ts'
 import { demux, lastText } from '../worker-output.ts'
 import { LABELS, type DockerRuntimeOptions } from './options.ts'
 import { workerState } from './state.ts'
-import { ensureCacheVolume, ensureToolsVolume } from './volumes.ts'
+import { readLogEntries } from './read-log.ts'
+import { sweepEngine } from './sweep.ts'
+import { ensureToolsVolume } from './volumes.ts'
 
 export type { DockerRuntimeOptions } from './options.ts'
 
@@ -14,6 +17,7 @@ export type { DockerRuntimeOptions } from './options.ts'
 const PULL_MS = 600_000
 const DEFAULT_CALL_MS = 20_000
 const NAME_TAKEN_MS = 10_000
+const KILL_MS = 15_000
 
 /** What may stand in an address of the engine's API as an image: nothing that leads out of `/images/`. */
 const IMAGE = /^(?!.*(\.\.|\/\/))[a-z0-9][a-z0-9._\-/:@]{0,254}$/i
@@ -36,7 +40,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
   const call = <T>(what: string, promise: Promise<T>, within = ms) => bounded(what, within, promise)
 
   let tools: Promise<string> | null = null
-  const caches = new Map<string, Promise<void>>()
+  const caches = createCaches({ docker, instance: options.instance, image: options.workerImage, ms })
 
   /** Looked at for every start: the image may have been built anew, the volume thrown away. Starts at once share one look. */
   function toolsVolume(): Promise<string> {
@@ -59,19 +63,6 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
       options.logger.info({ image }, 'the image is not on the engine: pulling it')
       await pull(docker, image, PULL_MS)
     }
-  }
-
-  function cache(repo: string): Promise<void> {
-    const volume = cacheVolume(options.instance, repo)
-    let made = caches.get(volume)
-    if (!made) {
-      made = ensureCacheVolume(docker, options.workerImage, volume, ms).catch((error: unknown) => {
-        caches.delete(volume)
-        throw error
-      })
-      caches.set(volume, made)
-    }
-    return made
   }
 
   async function state(name: string): Promise<WorkerState | null> {
@@ -123,15 +114,19 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
   async function run(spec: WorkerSpec): Promise<WorkerState> {
     if (!NAME.test(spec.name)) throw new StartError('start_failed', `"${spec.name}" cannot be a worker's name`, { permanent: true })
     const volume = await toolsVolume()
-    await cache(spec.cache)
-    const { made, found } = await createOrFind(spec, volume, spec.image === null ? NO_ENV : await envOf(spec.image))
+    const image = spec.image === null ? NO_ENV : await envOf(spec.image)
+    // Once the container is made, the engine itself keeps the cache from being removed.
+    const { made, found } = await caches.use(spec.cache, () => createOrFind(spec, volume, image))
     if (found.status !== 'created') return found
     try {
       await call(`start ${spec.name}`, container(spec.name).start(), Math.max(ms, 60_000))
     } catch (error) {
-      // It never ran: leave nothing that looks like a worker. An adopted one may just have been started by another.
-      if (made && refusal(error)) await call(`remove ${spec.name}`, container(spec.name).remove({ v: true })).catch(() => undefined)
-      throw error
+      // 304: another one (a second call, a second orchestrator) started it between the look and the start.
+      if (refusal(error)?.status !== 304) {
+        // It never ran: leave nothing that looks like a worker. An adopted one may just have been started by another.
+        if (made && refusal(error)) await call(`remove ${spec.name}`, container(spec.name).remove({ v: true })).catch(() => undefined)
+        throw error
+      }
     }
     const after = await state(spec.name)
     if (!after) throw new StartError('start_failed', `container of ${spec.name} was removed while it started`, { permanent: false })
@@ -152,6 +147,19 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
       }),
     )
     return states.filter((one) => one !== null)
+  }
+
+  /** For one that a stop left alive (frozen, and the engine did not thaw it). */
+  async function kill(name: string): Promise<void> {
+    await call(`kill ${name}`, container(name).kill()).catch((error: unknown) => {
+      // It is not running, or gone.
+      if (!isGone(error) && refusal(error)?.status !== 409) throw error
+    })
+    const deadline = Date.now() + KILL_MS
+    while ((await state(name))?.status === 'running') {
+      if (Date.now() > deadline) throw new Error(`worker ${name} is still running after it was killed`)
+      await new Promise<void>((resolve) => setTimeout(resolve, 50))
+    }
   }
 
   return {
@@ -182,8 +190,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
         const status = refusal(error)?.status
         if (status !== 304 && status !== 404) throw error
       }
-      const after = await state(name)
-      if (after?.status === 'running') throw new Error(`worker ${name} is still running after stop`)
+      if ((await state(name))?.status === 'running') await kill(name)
     },
     async remove(name) {
       try {
@@ -204,6 +211,22 @@ export function createDockerRuntime(options: DockerRuntimeOptions): WorkerRuntim
         if (isGone(error)) return ''
         throw error
       }
+    },
+    async readLog(name, from, maxBytes) {
+      // Looked at before the log is read: the engine says "exited" when all output is written down.
+      const before = await state(name)
+      if (before === null) return null
+      const logs = (tail: number | 'all') => call(`logs of ${name}`, container(name).logs({ follow: false, stdout: true, stderr: true, timestamps: true, ...(tail === 'all' ? {} : { tail }) }))
+      try {
+        return await readLogEntries(logs, { from, maxBytes, ended: before.status === 'exited' })
+      } catch (error) {
+        if (isGone(error)) return null
+        throw error
+      }
+    },
+    async sweep(needed) {
+      const swept = await sweepEngine({ docker, instance: options.instance, image: options.workerImage, now: options.now ?? Date.now, call })
+      return [...swept, ...(await caches.sweep(needed.caches))]
     },
     async ping() {
       await call('ping', docker.ping())

@@ -14,6 +14,8 @@ export type DockerRuntimeOptions = {
   dockerHost?: string
   /** What a worker executes. Tests run something small. */
   command?: readonly string[]
+  /** Milliseconds; what is older than ten minutes by it was left over. */
+  now?: () => number
   /** An engine that says nothing for this long counts as away. */
   callTimeoutMs?: number
 }
@@ -31,4 +33,8 @@ export const PATHS = {
 /** Uid and gid of `worker` in docker/worker.Dockerfile. */
 export const WORKER_UID = 10001
 
-export const LABELS = { instance: 'factory.instance', name: 'factory.worker', run: 'factory.run', item: 'factory.item' } as const
+/**
+ * Everything we make on an engine says whose it is and what for. Only the tools belong to an image and
+ * not to an instance: every factory on the engine that uses the image shares them.
+ */
+export const LABELS = { instance: 'factory.instance', name: 'factory.worker', run: 'factory.run', item: 'factory.item', cache: 'factory.cache', helper: 'factory.helper', tools: 'factory.tools', image: 'factory.image-id' } as const

@@ -4,15 +4,17 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { bootId, findProcess, parseStat, type Proc } from './proc.ts'
 
-/** Who a directory belongs to. The run's token is not in it: it lives in the process alone. */
-const Card = z.object({ name: z.string(), runId: z.number().int(), itemId: z.number().int(), repo: z.string() })
+/** Who a directory belongs to, and which cache its worker has (older ones do not say). The run's token is not in it: it lives in the process alone. */
+const Card = z.object({ name: z.string(), runId: z.number().int(), itemId: z.number().int(), repo: z.string(), cache: z.string().optional() })
 export type Card = z.infer<typeof Card>
 
 /** What a worker leaves on disk, so that a restarted orchestrator finds it again. */
 export class WorkerDirectory {
   readonly path: string
+  readonly name: string
 
   constructor(root: string, name: string) {
+    this.name = name
     this.path = join(root, name)
   }
 
@@ -22,15 +24,21 @@ export class WorkerDirectory {
 
   make(card: Card): void {
     for (const directory of ['workspace', 'home', 'tmp'] as const) mkdirSync(this.file(directory), { recursive: true, mode: 0o700 })
-    const draft = `${this.file('worker.json')}.new`
+    // Two orchestrators may make it at once.
+    const draft = `${this.file('worker.json')}.${process.pid}`
     writeFileSync(draft, JSON.stringify(card))
     renameSync(draft, this.file('worker.json'))
   }
 
-  /** null: no worker was ever made here. */
+  /** null: no worker was ever made here, or the machine went down before its card was on disk. */
   card(): Card | null {
     const text = this.read('worker.json')
-    return text === null ? null : Card.parse(JSON.parse(text))
+    if (text === null) return null
+    try {
+      return Card.parse(JSON.parse(text))
+    } catch {
+      return null
+    }
   }
 
   /** null: it was never executed. */
@@ -70,5 +78,7 @@ export function listDirectories(root: string): WorkerDirectory[] {
   return readdirSync(root).map((name) => new WorkerDirectory(root, name))
 }
 
-/** One cache per repository, kept between runs. */
-export const cacheDirectory = (dataDir: string, repo: string) => join(dataDir, 'cache', createHash('sha256').update(repo.toLowerCase()).digest('hex').slice(0, 16))
+export const cacheRoot = (dataDir: string, instance: string) => join(dataDir, 'cache', instance)
+
+/** One cache per name, kept between runs. */
+export const cacheDirectory = (dataDir: string, instance: string, cache: string) => join(cacheRoot(dataDir, instance), createHash('sha256').update(cache.toLowerCase()).digest('hex').slice(0, 16))

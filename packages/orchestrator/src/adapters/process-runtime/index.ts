@@ -5,12 +5,14 @@ import { StartError, type WorkerRuntime, type WorkerSpec, type WorkerState } fro
 import { lastText } from '../worker-output.ts'
 import { cacheDirectory, listDirectories, WorkerDirectory } from './directory.ts'
 import { launch } from './launch.ts'
+import { readLogFile } from './read-log.ts'
 import { pause, stopTree } from './stop.ts'
+import { sweepDirectories } from './sweep.ts'
 import type { Mark } from './select.ts'
 
 export type ProcessRuntimeOptions = {
   instance: string
-  /** Workers live in `<dataDir>/workers/<instance>/<name>`, caches in `<dataDir>/cache`. */
+  /** Workers live in `<dataDir>/workers/<instance>/<name>`, caches in `<dataDir>/cache/<instance>`. */
   dataDir: string
   /** Executed for each worker; the first word is a path or found on PATH. */
   command: readonly string[]
@@ -21,6 +23,8 @@ export type ProcessRuntimeOptions = {
   ralphCommand: string
   /** Where workers find git and the repository's tools. */
   path: string
+  /** Milliseconds; what is older than ten minutes by it was left over. */
+  now?: () => number
 }
 
 const MARK = 'FACTORY_WORKER_MARK'
@@ -43,7 +47,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): WorkerRunt
       FACTORY_RUN_ID: String(spec.runId),
       FACTORY_RUN_TOKEN: spec.runToken,
       FACTORY_WORKSPACE: directory.file('workspace'),
-      FACTORY_CACHE_DIR: cacheDirectory(dataDir, spec.cache),
+      FACTORY_CACHE_DIR: cacheDirectory(dataDir, options.instance, spec.cache),
       CLAUDE_BIN: options.claudeBin,
       RALPH_COMMAND: options.ralphCommand,
       HOME: directory.file('home'),
@@ -74,8 +78,8 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): WorkerRunt
     const before = stateOf(directory)
     if (before && before.status !== 'created') return before
     try {
-      directory.make({ name: spec.name, runId: spec.runId, itemId: spec.itemId, repo: spec.repo })
-      mkdirSync(cacheDirectory(dataDir, spec.cache), { recursive: true, mode: 0o700 })
+      directory.make({ name: spec.name, runId: spec.runId, itemId: spec.itemId, repo: spec.repo, cache: spec.cache })
+      mkdirSync(cacheDirectory(dataDir, options.instance, spec.cache), { recursive: true, mode: 0o700 })
       await launch(directory, options.command, envOf(spec, directory))
     } catch (error) {
       throw new StartError('start_failed', `the worker's process could not be started: ${error instanceof Error ? error.message : String(error)}`, { permanent: false, cause: error })
@@ -143,6 +147,13 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): WorkerRunt
         await file.close()
       }
     },
+    async readLog(name, from, maxBytes) {
+      const directory = directoryOf(NAME.test(name) ? name : '.none')
+      // Looked at before the file is read: with an exit code there, the file is complete.
+      const state = stateOf(directory)
+      return state && readLogFile(directory.file('log'), { ended: state.status === 'exited', from, maxBytes })
+    },
+    sweep: (needed) => sweepDirectories({ dataDir, instance: options.instance, root, now: options.now ?? Date.now, end: (directory) => stopTree(directory, markOf(directory.name), 0) }, needed),
     async ping() {
       mkdirSync(root, { recursive: true, mode: 0o700 })
       await access(root, constants.W_OK)

@@ -4,11 +4,13 @@ import type { WorkerDirectory } from './directory.ts'
 
 /**
  * Carries the worker and outlives us: writes down who it is before anything runs, and the exit code
- * behind it. `trap :` keeps the shell alive through a SIGTERM to the group; the worker gets the default.
+ * behind it. Of two that were started for one worker (two orchestrators, one of them thawed) only the one
+ * that makes `claim` goes on. `trap :` keeps the shell alive through a SIGTERM to the group; the worker gets the default.
  */
 const WRAPPER = `
 directory=$1; shift
 trap : TERM INT HUP
+mkdir "$directory/claim" 2>/dev/null || exit 0
 cat /proc/sys/kernel/random/boot_id > "$directory/boot"
 cat /proc/$$/stat > "$directory/stat.new" && mv "$directory/stat.new" "$directory/stat"
 cd "$directory/workspace" || exit 1
