@@ -57,6 +57,20 @@ describe('listening', () => {
     }
   })
 
+  test('without its orchestrator it says so, and a push is refused though its run is remembered', async () => {
+    bench = await startBench()
+    const { gateway, orchestrator } = bench
+    const ask = (service: string) => fetch(`${gateway.url}/git/acme/shop.git/info/refs?service=${service}`, { headers: { authorization: `Bearer ${RUN_TOKEN}` } })
+    expect((await ask('git-receive-pack')).status).not.toBe(503)
+    await orchestrator.stop()
+    expect((await ask('git-upload-pack')).status).not.toBe(503)
+    expect((await ask('git-receive-pack')).status).toBe(503)
+    const ready = await fetch(`${gateway.url}/ready`)
+    expect(ready.status).toBe(503)
+    expect(await ready.text()).toContain('the orchestrator is not usable')
+    expect((await fetch(`${gateway.url}/health`)).status).toBe(200)
+  })
+
   test('does not remove a file that is no socket', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'gw-'))
     const path = join(dir, 'precious')

@@ -60,7 +60,7 @@ async function ready(deps: ServerDeps, res: ServerResponse): Promise<null> {
   try {
     await deps.client.call('listWork', { query: { limit: 1 } })
   } catch (error) {
-    throw new FactoryError('unavailable', `the orchestrator is not usable: ${error instanceof FactoryError ? error.code : 'its answer could not be read'}`, [], { cause: error })
+    throw new FactoryError('unavailable', `the orchestrator is not usable: ${error instanceof FactoryError ? `${error.message} (${error.code})` : 'its answer could not be read'}`, [], { cause: error })
   }
   return answer(res, 200, { ok: true })
 }

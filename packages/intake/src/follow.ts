@@ -1,7 +1,8 @@
 import { FactoryEvent, pause, readEventStream } from '@factory/shared'
 import type { Context } from './context.ts'
 
-const MAX_PAUSE_MS = 30_000
+/** It is our own service: soon enough to go on within a moment of its return. */
+const MAX_PAUSE_MS = 1000
 /** A stream that says nothing for so long may be dead without anybody having noticed. */
 const SILENCE_MS = 90_000
 

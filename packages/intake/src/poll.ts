@@ -2,6 +2,7 @@ import { explainGithubError } from '@factory/github'
 import { FactoryError, pause, type WorkSummary } from '@factory/shared'
 import type { Context } from './context.ts'
 import { sourceId, type Issue } from './issues/issue.ts'
+import { pauseUntilBack } from './pause-until-back.ts'
 import { reconcile } from './reconcile.ts'
 
 const MAX_BACKOFF_MS = 15 * 60_000
@@ -23,6 +24,7 @@ export async function watchRepo(ctx: Context, configured: string, changed: Chang
     const startedAt = ctx.now()
     status.lastPollAt = startedAt.toISOString()
     let wait = ctx.config.POLL_INTERVAL
+    let away = false
     try {
       await pollRepo(ctx, configured, settled, changed, signal)
       status.lastOkAt = ctx.now().toISOString()
@@ -30,6 +32,7 @@ export async function watchRepo(ctx: Context, configured: string, changed: Chang
       failures = 0
     } catch (error) {
       failures += 1
+      away = error instanceof FactoryError && error.code === 'unavailable'
       const { code, message, retryAt } = explain(error, ctx.now())
       status.error = { code, message, retryAt: retryAt?.toISOString() ?? null }
       wait = Math.max(Math.min(wait * 2 ** Math.min(failures - 1, 10), Math.max(MAX_BACKOFF_MS, wait)), retryAt ? retryAt.getTime() - ctx.now().getTime() : 0)
@@ -37,7 +40,7 @@ export async function watchRepo(ctx: Context, configured: string, changed: Chang
       if (Number.isInteger(Math.log2(failures))) ctx.logger.warn({ repo: configured, code, err: error, failures, waitMs: wait }, 'poll failed')
     }
     status.nextPollAt = new Date(ctx.now().getTime() + wait).toISOString()
-    await pause(wait, signal)
+    await (away ? pauseUntilBack(ctx, wait, signal) : pause(wait, signal))
   }
 }
 

@@ -7,7 +7,7 @@ import { priorityOf } from './issues/priority.ts'
 import { select, type Action, type Known, type Seen, type Trust } from './issues/select.ts'
 import { issueText, type Reply } from './issues/text.ts'
 import { hasLabel } from './labels.ts'
-import { findStatusComment } from './report/find-comment.ts'
+import { findStatusComments } from './report/find-comment.ts'
 
 export type Reconciled = { issue: Issue | null; itemId: number | null; revision: number | null; actions: Action[] }
 
@@ -83,9 +83,9 @@ async function trustIn(ctx: Context, issue: Issue, triggers: string[]): Promise<
 async function repliesTo(ctx: Context, repo: string, number: number, work: Work): Promise<Reply[]> {
   const since = new Date(Math.floor(Date.parse(work.askedAt) / 1000) * 1000).toISOString()
   const comments = await ctx.read.comments(repo, number, since)
-  const own = findStatusComment(comments, work.item.id, await ctx.github.login())
+  const own = new Set(findStatusComments(comments, work.item.id, await ctx.github.login()).map(({ id }) => id))
   return comments
-    .filter((comment) => comment.id !== own?.id && !comment.bot && Date.parse(comment.createdAt) >= Date.parse(since))
+    .filter((comment) => !own.has(comment.id) && !comment.bot && Date.parse(comment.createdAt) >= Date.parse(since))
     .filter((comment) => isAllowed({ login: comment.login, association: comment.association }, ctx.config.INTAKE_AUTHORS))
     .map((comment) => ({ login: comment.login, text: comment.body }))
 }

@@ -1,7 +1,7 @@
 /**
  * Why a run must stop before its end.
  * - `fenced`: the run no longer has the right to speak or to push (lease lost, token stale). Exit 3.
- * - `cancelled`: the orchestrator told it to. Its work is pushed first. Exit 4.
+ * - `cancelled`: the orchestrator told it to. Its work is pushed and its end told first. Exit 4.
  * - `terminated`: a signal from outside. Its work is pushed first. Exit 143.
  */
 export type Halt = { kind: 'fenced' | 'cancelled' | 'terminated'; reason: string }
@@ -51,3 +51,6 @@ export function createSwitch(): Switch {
     },
   }
 }
+
+/** Was this signal fired because the run lost its right to act? Then what it started is killed, not asked. */
+export const isFence = (signal: AbortSignal): boolean => signal.reason instanceof Halted && signal.reason.halt.kind === 'fenced'

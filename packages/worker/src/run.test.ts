@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { CompleteRequest, FailRequest, StuckRequest, type VerifyReport } from '@factory/shared'
 import { assignmentFor } from './testing/stub.ts'
 import { RUN_TOKEN, startLine, type Line } from './testing/line.ts'
+import { livingIn } from './testing/worker-process.ts'
 
 const REF = 'refs/factory/wip/3/12'
 const report: VerifyReport = { baseSha: 'a'.repeat(40), headSha: 'b'.repeat(40), base: [], head: [], findings: [], diff: { files: 1, insertions: 1, deletions: 0 }, passed: true, reason: 'all checks pass' }
@@ -166,6 +167,12 @@ describe('how ralph ends is how the run ends', () => {
   test('an end without run.finished is a crash, even with exit code 0', async () => {
     expect(await line.run([started, { stderr: `panic: token ${RUN_TOKEN}` }, { exit: 0 }])).toBe(0)
     expect(outcome()).toMatchObject({ code: 'internal', message: 'ralph ended with exit code 0 without saying how the run went: panic: token [redacted]' })
+  })
+
+  test.skipIf(process.platform !== 'linux')('what Ralph leaves running is ended, and does not hold up the run', async () => {
+    expect(await line.run([{ detach: 'trap "" TERM; while :; do sleep 1; done' }, { write: 'a.ts', text: '1' }, { iterate: 1 }, { finish: 11, reason: 'limit' }])).toBe(0)
+    expect(outcome().code).toBe('limit_reached')
+    expect(livingIn(line.dir)).toEqual([])
   })
 
   test('a ralph that cannot be started is internal', async () => {

@@ -2,35 +2,24 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@factory/orchestrator/client'
-import { createLogger, FactoryError, MAX_NEW_LEARNINGS, parseNewLearnings, parseSpec, redactText, type Assignment, type Logger, type NewLearning } from '@factory/shared'
+import { createLogger, FactoryError, MAX_NEW_LEARNINGS, parseNewLearnings, redactText, type NewLearning } from '@factory/shared'
+import { agent } from './agent.ts'
 import type { WorkerConfig } from './config.ts'
+import { diskFullMessage, isDiskFull } from './disk/full.ts'
 import { openDoor } from './door/open.ts'
 import { failWith, RunFailure, type Ending } from './ending.ts'
-import { readEnvironment } from './environment/read.ts'
-import type { Chosen } from './environment/choose.ts'
-import { checkout, makeWorkspace, type Checkout } from './git/checkout.ts'
-import { createGit, type Git } from './git/git.ts'
-import { createPusher, type Pusher } from './git/push.ts'
-import { squash, summarize } from './git/squash.ts'
-import { createSwitch, HALT_EXIT, Halted, type Switch } from './halt.ts'
-import { lockCommand } from './locks/command.ts'
+import { createGit } from './git/git.ts'
+import { createPusher } from './git/push.ts'
+import { createSwitch, HALT_EXIT, Halted } from './halt.ts'
+import { prepare } from './prepare.ts'
+import { carefulClock, machineClocks } from '@factory/shared'
+import { openDesk } from './protocol/desk.ts'
 import { register } from './protocol/register.ts'
 import { openSession, type Session } from './protocol/session.ts'
-import { proxyEnv, ralphCommand, ralphEnv, type RalphTask } from './ralph/command.ts'
-import { fold, startStory, type Story } from './ralph/fold.ts'
-import { judge } from './ralph/judge.ts'
-import { runRalph } from './ralph/run.ts'
-import { createSetupCache } from './setup/cache.ts'
-import { setupCommand } from './setup/command.ts'
-import { refusedHosts } from './setup/refused.ts'
-import { leftovers, setUp } from './setup/setup.ts'
-import { excludePaths, keepOutOfGit, readText, writeInputs } from './workspace/files.ts'
-
-/** What a test may shorten or put in the place of the real thing. */
-export type WorkerOverrides = { stop?: Switch; logger?: Logger; now?: () => number; say?: (line: string) => void; retryMs?: readonly number[]; registerPatienceMs?: number; graceMs?: number; self?: readonly string[] }
-
-type Bench = Required<Pick<WorkerOverrides, 'stop' | 'logger' | 'now' | 'say' | 'self'>> & { config: WorkerConfig; overrides: WorkerOverrides; doorUrl: string; tmp: string }
-type Work = Bench & { assignment: Assignment; session: Session; git: Git; pusher: Pusher }
+import { startStory, type Story } from './ralph/fold.ts'
+import { sweepRun } from './sweep.ts'
+import { step, type Bench, type Work, type WorkerOverrides } from './work.ts'
+import { readText } from './workspace/files.ts'
 
 /** Exit codes of the worker besides those of {@link HALT_EXIT}: the run ended and was reported, or could not be reported. */
 const WORKER_EXIT = { reported: 0, unreported: 20 } as const
@@ -40,9 +29,8 @@ export async function runWorker(config: WorkerConfig, overrides: WorkerOverrides
   const stop = overrides.stop ?? createSwitch()
   const logger = overrides.logger ?? createLogger('worker', config.logLevel).child({ run: config.runId })
   const say = overrides.say ?? ((line: string) => void process.stdout.write(`${redactText(line)}\n`))
-  const tmp = await mkdtemp(join(config.tmpDir, 'worker-'))
   const door = await openDoor(config.gatewayUrl)
-  const bench: Bench = { config, overrides, stop, logger, say, now: overrides.now ?? Date.now, self: overrides.self ?? [process.execPath, Bun.main], doorUrl: door.url, tmp }
+  const bench: Bench = { config, overrides, stop, logger, say, clocks: overrides.clocks ?? machineClocks, self: overrides.self ?? [process.execPath, Bun.main], doorUrl: door.url }
   try {
     return await carry(bench)
   } catch (error) {
@@ -54,38 +42,40 @@ export async function runWorker(config: WorkerConfig, overrides: WorkerOverrides
     return WORKER_EXIT.unreported
   } finally {
     door.close()
-    await rm(tmp, { recursive: true, force: true })
   }
 }
 
 async function carry(bench: Bench): Promise<number> {
-  const { config, stop, logger, now, say } = bench
+  const { config, stop, logger, say, clocks } = bench
+  const now = carefulClock(clocks)
   const client = createClient({ baseUrl: bench.doorUrl, token: config.runToken, timeoutMs: 15_000 })
-  const assignment = await register({
-    client,
-    body: { versions: { bun: Bun.version }, hostname: hostname() },
-    stop,
-    logger,
-    now,
-    ...(bench.overrides.registerPatienceMs === undefined ? {} : { patienceMs: bench.overrides.registerPatienceMs }),
-  })
+  const patience = bench.overrides.registerPatienceMs
+  const { assignment, sentAt } = await register({ client, body: { versions: { bun: Bun.version }, hostname: hostname() }, stop, logger, now, mono: clocks.mono, ...(patience === undefined ? {} : { patienceMs: patience }) })
   const { run, item, repo } = assignment
   say(`run ${run.id} (${run.kind}, attempt ${run.attempt}) of item ${item.id} on ${repo}: ${item.title}`)
-  const session = openSession({ client, runId: run.id, heartbeatSeconds: assignment.heartbeatSeconds, leaseSeconds: assignment.leaseSeconds, stop, logger, now })
-  const git = createGit({ dir: config.workspace, basicEnv: config.basicEnv, gatewayUrl: bench.doorUrl, token: config.runToken })
-  const pusher = createPusher({ git, ref: assignment.pushRef, stop, logger, pushed: (headSha) => session.note({ headSha }), ...(bench.overrides.retryMs ? { retryMs: bench.overrides.retryMs } : {}) })
-  const work: Work = { ...bench, assignment, session, git, pusher }
+  const session = openSession({ client, runId: run.id, lease: assignment, renewedAt: sentAt, stop, logger, now, mono: clocks.mono })
+  const git = createGit({ dir: config.workspace, basicEnv: config.basicEnv, gatewayUrl: bench.doorUrl, token: config.runToken, fence: stop.fence })
+  const pusher = createPusher({ git, ref: assignment.pushRef, stop, trust: session.trust, logger, pushed: (headSha) => session.note({ headSha }), ...(bench.overrides.retryMs ? { retryMs: bench.overrides.retryMs } : {}) })
+  const desk = openDesk(session.trust)
+  // Made after the registration: a worker without room for it can say so.
+  const tmp = await mkdtemp(join(config.tmpDir, 'worker-')).catch((error: unknown) => new RunFailure(isDiskFull(error) ? 'disk_full' : 'internal', isDiskFull(error) ? diskFullMessage(String(error)) : String(error)))
+  const work: Work = { ...bench, assignment, session, git, pusher, deskUrl: desk.url, tmp: tmp instanceof RunFailure ? config.tmpDir : tmp }
   try {
-    const { ending, learnings } = await attempt(work)
+    const { ending, learnings } = tmp instanceof RunFailure ? { ending: endingOf(work, tmp), learnings: [] } : await attempt(work)
     say('outcome' in ending.body ? `${ending.call}: ${ending.body.outcome.code}: ${ending.body.outcome.message}` : ending.call)
     const answer = await report(work, ending, learnings)
-    say(`reported; the item is ${answer.itemStatus}`)
+    say(`reported; the run has ${answer.runStatus}, the item is ${answer.itemStatus}`)
     return WORKER_EXIT.reported
   } catch (error) {
     if (error instanceof Halted) await leave(work, error)
     throw error
   } finally {
+    desk.close()
     session.close()
+    if (!(tmp instanceof RunFailure)) {
+      if (stop.halt) await sweepRun({ tmp, root: null })
+      await rm(tmp, { recursive: true, force: true })
+    }
   }
 }
 
@@ -102,104 +92,16 @@ async function attempt(work: Work): Promise<{ ending: Ending; learnings: NewLear
   } catch (error) {
     work.stop.check()
     if (error instanceof Halted) throw error
-    if (error instanceof RunFailure) return { ending: failWith(error.code, redactText(error.message)), learnings: [] }
-    work.logger.error({ err: error }, 'the run failed')
-    const message = error instanceof Error ? error.message : String(error)
-    return { ending: failWith('internal', redactText(message)), learnings: await collect(work, story) }
+    return { ending: endingOf(work, error), learnings: error instanceof RunFailure ? [] : await collect(work, story) }
   }
 }
 
-type Place = Checkout & Chosen & { setup: string | null; learnings: string | null; previous: string | null; spec: string | null }
-
-/** Checkout, our files, the repository's own rules, and its setup. */
-async function prepare(work: Work): Promise<Place> {
-  const { assignment, session, git, stop, say, config } = work
-  step(work, 'checkout')
-  await makeWorkspace(config.workspace)
-  const at = await checkout({ git, gatewayUrl: work.doorUrl, assignment, stop, logger: work.logger, ...(work.overrides.retryMs ? { retryMs: work.overrides.retryMs } : {}) })
-  session.note({ baseSha: at.baseSha })
-  say(`checked out ${at.headSha.slice(0, 12)}${at.headSha === at.baseSha ? '' : ` on ${at.baseSha.slice(0, 12)}`}`)
-  const chosen = await readEnvironment(git, at.baseSha, assignment)
-  session.note({ environment: chosen.environment })
-  say(`setup: ${chosen.environment.setup.join('; ') || 'none'} · verify: ${[...chosen.environment.verify, ...(chosen.environment.required ?? [])].join('; ') || 'none'} (${chosen.environment.source})`)
-  await keepOutOfGit(git)
-  const inputs = await writeInputs(config.workspace, assignment)
-  // A spec is written from reading; it needs no installed packages.
-  const setup = assignment.run.kind === 'spec' ? null : await prepareSetup(work, chosen)
-  await session.flush()
-  return { ...at, ...chosen, ...inputs, setup }
-}
-
-/** Sets the checkout up and returns the command that does the same in a clean room, out of the same cache. */
-async function prepareSetup(work: Work, { environment, limits }: Chosen): Promise<string | null> {
-  if (environment.setup.length === 0) return null
-  step(work, 'setup')
-  const root = work.config.cacheDir ?? join(work.tmp, 'cache')
-  const env = { ...work.config.basicEnv, ...proxyEnv(work.doorUrl, work.config.runToken), CI: 'true' }
-  const cache = createSetupCache({ root, maxBytes: work.config.cacheBytes, env: work.config.basicEnv, now: () => new Date(work.now()) })
-  const done = await setUp({ git: work.git, commands: environment.setup, cache, minutes: limits.setupMinutes, env, now: work.now, signal: work.stop.signal, say: (line) => work.say(`$ ${line}`) })
-  work.stop.check()
-  if (!done.ok) {
-    const refused = await refusedHosts(work.doorUrl, work.config.runToken)
-    if (refused.length > 0) throw new RunFailure('egress_refused', `"${done.command}" ${done.reason}; EGRESS_ALLOW does not let it reach ${refused.join(', ')}\n${done.tail}`)
-    throw new RunFailure('setup_failed', `"${done.command}" ${done.reason}\n${done.tail}`)
-  }
-  work.say(`setup ${done.cached ? 'restored' : 'done'} in ${(done.ms / 1000).toFixed(1)} s`)
-  await excludePaths(work.git, await leftovers(work.git))
-  return setupCommand(work.self, { cacheDir: root, cacheBytes: work.config.cacheBytes, minutes: limits.setupMinutes, commands: environment.setup })
-}
-
-/** Ralph, from its start to the ending that its exit means. */
-async function agent(work: Work, place: Place, onStory: (story: Story) => void): Promise<Ending> {
-  const { assignment, session, pusher, config, stop, say } = work
-  const { kind } = assignment.run
-  const task: RalphTask = kind === 'build' ? { mode: 'run', ...place } : kind === 'spec' ? { mode: 'draft' } : { mode: 'verify', ...place }
-  step(work, kind === 'verify' ? 'verify' : 'agent')
-  let story = startStory(place.limits.maxIterations)
-  const ralph = await runRalph({
-    command: ralphCommand(config.ralph, task, { runId: assignment.run.id, model: place.model, limits: place.limits, setup: place.setup, verify: place.environment.verify, required: place.environment.required ?? [], beforeEdit: lockCommand(work.self, { doorUrl: work.doorUrl, runId: assignment.run.id }) }),
-    cwd: config.workspace,
-    env: ralphEnv({ basicEnv: { ...config.basicEnv, TMPDIR: work.tmp }, doorUrl: work.doorUrl, runToken: config.runToken, claudeBin: config.claudeBin, imageEnv: config.imageEnv }),
-    stop,
-    logger: work.logger,
-    ...(work.overrides.graceMs === undefined ? {} : { graceMs: work.overrides.graceMs }),
-    onEvent(event) {
-      story = fold(story, event)
-      onStory(story)
-      session.event(event)
-      session.note({ progress: story.progress, usage: story.usage })
-      if (event.event !== 'iteration.finished') return
-      say(`iteration ${event.iteration}: ${event.commit ? event.commit.slice(0, 12) : 'no change'} · ${story.progress.tasksDone}/${story.progress.tasksTotal} tasks · $${story.usage.costUsd.toFixed(2)}`)
-      if (event.commit && kind === 'build') pusher.want(event.commit)
-      void pusher.settled().then(() => session.flush())
-    },
-  })
-  stop.check()
-  const text = (name: string) => readText(join(config.workspace, name))
-  const ending = judge({ kind, exitCode: ralph.exitCode, story, stderr: redactText(ralph.stderr), spec: await text('SPEC.md'), stuck: await text('.ai/stuck.md'), question: await text('.ai/question.md') })
-  if (kind !== 'build') return ending
-  step(work, 'push')
-  return deliver(work, place, story, ending)
-}
-
-/** Pushes what the build made: one commit when it is verified, the work in progress otherwise. */
-async function deliver(work: Work, place: Place, story: Story, ending: Ending): Promise<Ending> {
-  const { git, pusher, assignment } = work
-  const verified = ending.call === 'complete'
-  const done = [...story.tasks].filter(([id]) => story.done.has(id)).map(([, text]) => text)
-  const sha = verified
-    ? await squash(git, { baseSha: place.baseSha, title: titleOf(assignment), summary: summarize(done), itemId: assignment.item.id, author: assignment.commit })
-    : await git.must(['rev-parse', 'HEAD'])
-  if (!verified && sha === place.baseSha) return ending
-  const problem = await pusher.insist(sha)
-  work.stop.check()
-  if (problem === null || !verified) return ending
-  return failWith('push_refused', `the work is done, but it could not be pushed: ${redactText(problem)}`)
-}
-
-/** The spec says what changes; an issue's title often says what hurts. */
-function titleOf({ item }: Assignment): string {
-  return (item.spec === null ? '' : parseSpec(item.spec).title) || item.title
+/** How a run ends whose line was broken by an error. */
+function endingOf(work: Work, error: unknown): Ending {
+  if (error instanceof RunFailure) return failWith(error.code, redactText(error.message))
+  work.logger.error({ err: error }, 'the run failed')
+  const message = redactText(error instanceof Error ? error.message : String(error))
+  return isDiskFull(error) ? failWith('disk_full', diskFullMessage(message)) : failWith('internal', message)
 }
 
 async function collect({ config }: Work, story: Story): Promise<NewLearning[]> {
@@ -220,16 +122,14 @@ async function report(work: Work, ending: Ending, learnings: NewLearning[]): Ret
   }
 }
 
-/** A stopped run saves its work if it still may, and says nothing else. */
+/** A stopped run saves its work if it still may. One that was told to end says so, with the reason it was given. */
 async function leave(work: Work, { halt }: Halted): Promise<void> {
-  if (halt.kind === 'fenced' || work.assignment.run.kind !== 'build') return
-  await work.pusher.settled()
-  const head = await work.git.try(['rev-parse', '-q', '--verify', 'HEAD'])
-  if (head.code === 0 && head.stdout.trim()) await work.pusher.insist(head.stdout.trim())
-  await work.session.flush()
-}
-
-function step(work: Work, name: string): void {
-  work.logger.info({ step: name }, 'step')
-  work.session.step(name)
+  if (halt.kind === 'fenced') return
+  if (work.assignment.run.kind === 'build') {
+    await work.pusher.settled()
+    const head = await work.git.try(['rev-parse', '-q', '--verify', 'HEAD'])
+    if (head.code === 0 && head.stdout.trim()) await work.pusher.insist(head.stdout.trim())
+  }
+  if (halt.kind === 'cancelled') await report(work, failWith('cancelled', redactText(halt.reason)), [])
+  else await work.session.flush()
 }

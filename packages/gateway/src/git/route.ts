@@ -12,9 +12,12 @@ import { receivePack } from './receive-pack.ts'
  */
 export type GitCredential = (repo: string) => Promise<{ username: string; password: string }>
 
-export type GitDeps = { authorize: Authorize; forgeUrl: string; credential: GitCredential }
+export type GitDeps = { authorize: Authorize; forgeUrl: string; credential: GitCredential; /** After so much silence the forge is given up; a minute unless given. */ silenceMs?: number }
 /** A request that may go on to the forge. */
-export type GitPass = { url: URL; headers: Headers; grant: RunGrant; inspect: (status: number, headers: IncomingHttpHeaders) => void }
+export type GitPass = { url: URL; headers: Headers; grant: RunGrant; silenceMs: number; inspect: (status: number, headers: IncomingHttpHeaders) => void }
+
+/** A forge that makes a large pack says something every few seconds; one that is silent for so long has gone. */
+const SILENCE_MS = 60_000
 
 /** Lists of wanted and known commits; a repository with 100,000 refs stays far below. */
 const MAX_FETCH_BODY = 64 * 1024 * 1024
@@ -39,6 +42,7 @@ export async function git(deps: GitDeps, req: IncomingMessage, res: ServerRespon
     url: new URL(`${deps.forgeUrl.replace(/\/$/, '')}/${grant.repo}.git/${action}${action === 'info/refs' ? `?service=${service}` : ''}`),
     headers: { ...requestHeaders(req.headers, 'strip'), authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` },
     grant,
+    silenceMs: deps.silenceMs ?? SILENCE_MS,
     inspect: (status, headers) => readStatus(grant.repo, status, headers),
   }
   if (action === 'git-receive-pack') await receivePack(pass, req, res)

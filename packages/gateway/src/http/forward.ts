@@ -12,6 +12,8 @@ export type Forward = {
   body: Readable | Buffer | null
   /** Name of the server, for messages. */
   name: string
+  /** Given up when for so many milliseconds not a byte moved, neither way. Nothing: never. */
+  silenceMs?: number
   /** Looks at an answer before it is passed on; throwing a FactoryError answers with that instead. */
   inspect?: (status: number, headers: IncomingHttpHeaders) => void
 }
@@ -27,6 +29,7 @@ export async function forward(res: ServerResponse, what: Forward): Promise<void>
     if (!res.writableFinished) gone.abort()
   }
   res.once('close', onClose)
+  const moved = watchSilence(what.silenceMs, () => gone.abort(new Error(`not a byte in ${what.silenceMs} ms`)))
   // A broken request body (too large, cut off) must fail the exchange, not the process.
   let bodyError: unknown = null
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -41,9 +44,11 @@ export async function forward(res: ServerResponse, what: Forward): Promise<void>
         reject(error)
         gone.abort()
       })
+      what.body.on('data', moved)
       what.body.pipe(out)
     }
   }).catch((error: unknown) => {
+    moved.end()
     if (error instanceof FactoryError) throw error
     throw new FactoryError('unavailable', `${what.name} does not answer`, [], { cause: error })
   })
@@ -51,14 +56,30 @@ export async function forward(res: ServerResponse, what: Forward): Promise<void>
   try {
     what.inspect?.(status, answer.headers)
   } catch (error) {
+    moved.end()
     answer.destroy()
     throw error
   }
+  answer.on('data', moved)
   res.writeHead(status, responseHeaders(answer.headers))
   res.flushHeaders()
   try {
     await pipeline(answer, res)
   } catch {
     res.destroy()
+  } finally {
+    moved.end()
   }
+}
+
+/** Call it whenever something moved; `end` when it is over. */
+function watchSilence(ms: number | undefined, onSilence: () => void): (() => void) & { end(): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const end = () => clearTimeout(timer)
+  const moved = () => {
+    end()
+    if (ms !== undefined) timer = setTimeout(onSilence, ms)
+  }
+  moved()
+  return Object.assign(moved, { end })
 }

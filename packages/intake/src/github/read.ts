@@ -88,6 +88,16 @@ export function createReader({ octokit }: Pick<Github, 'octokit'>) {
       return found.map(readComment)
     },
 
+    /** null: there is no such comment (any more). */
+    async comment(repo: string, id: number): Promise<Comment | null> {
+      try {
+        return readComment((await rest.issues.getComment({ ...split(repo), comment_id: id })).data)
+      } catch (error) {
+        if (explainGithubError(error).code === 'repository_not_found') return null
+        throw error
+      }
+    },
+
     /** Who put one of these labels on last, or null when GitHub does not say. */
     async labeller(repo: string, number: number, labels: readonly string[]): Promise<{ login: string; bot: boolean } | null> {
       const wanted = labels.map((label) => label.toLowerCase())

@@ -27,8 +27,7 @@ export function createWriter({ octokit }: Pick<Github, 'octokit'>) {
     },
 
     async addLabel(repo: string, number: number, name: string): Promise<void> {
-      // Idempotent on GitHub, so it may be repeated like a read.
-      await rest.issues.addLabels({ ...split(repo), issue_number: number, labels: [name], request: { retries: 2 } })
+      await rest.issues.addLabels({ ...split(repo), issue_number: number, labels: [name] })
     },
 
     async removeLabel(repo: string, number: number, name: string): Promise<void> {
@@ -40,6 +39,12 @@ export function createWriter({ octokit }: Pick<Github, 'octokit'>) {
     /** Not repeated by itself: after a failure look for the comment first. */
     async createComment(repo: string, number: number, body: string): Promise<number> {
       return (await rest.issues.createComment({ ...split(repo), issue_number: number, body })).data.id
+    },
+
+    async deleteComment(repo: string, id: number): Promise<void> {
+      await rest.issues.deleteComment({ ...split(repo), comment_id: id }).catch((error: unknown) => {
+        if (explainGithubError(error).code !== 'repository_not_found') throw error
+      })
     },
 
     /** False: the comment is not there any more. */

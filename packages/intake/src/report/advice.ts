@@ -24,9 +24,11 @@ const ADVICE = {
   image_unusable: 'Check `image` in `.factory.yml`: it must be a glibc image with git that the engine can pull.',
   start_failed: 'The worker could not be started: `factory doctor` says what is missing on the machine.',
   worker_exited: 'The worker ended without a word, often for lack of memory.',
+  disk_full: 'The disk under the worker is full: free space on its machine, or give workers more of it.',
   lease_expired: 'The worker fell silent, often because its machine went away.',
   cancelled: '',
   killed: '',
+  restored: '',
   internal: 'This is the factory’s own defect. Its log says more.',
 } as const satisfies Record<OutcomeCode, string>
 

@@ -2,12 +2,12 @@ import { explainGithubError } from '@factory/github'
 import type { WorkItem } from '@factory/shared'
 import type { Context } from '../context.ts'
 import { hasLabel, LABEL_LOOKS } from '../labels.ts'
-import { readSourceId, type Issue } from '../issues/issue.ts'
-import { findStatusComment } from './find-comment.ts'
+import { readSourceId, type Comment, type Issue } from '../issues/issue.ts'
+import { findStatusComments } from './find-comment.ts'
 import { renderReport, type Report } from './report.ts'
 
-/** Which comment is an item's, and what it says: saves a search and an edit without a change. */
-export type CommentCache = Map<number, { id: number; body: string }>
+/** Which comment is an item's: saves a search. What it says is always read, for another intake may have written it. */
+export type CommentCache = Map<number, number>
 /** Beyond this many items a search for the comment is no cost worth memory. */
 const MAX_CACHED = 5000
 
@@ -41,20 +41,32 @@ async function applyLabels(ctx: Context, issue: Issue, { label, remove }: Report
 }
 
 async function applyComment(ctx: Context, cache: CommentCache, issue: Issue, itemId: number, body: string): Promise<void> {
-  const known = cache.get(itemId) ?? (await findOwn(ctx, issue, itemId))
-  const keep = (id: number) => {
-    cache.delete(itemId)
-    cache.set(itemId, { id, body })
-    const oldest = cache.size > MAX_CACHED ? cache.keys().next().value : undefined
-    if (oldest !== undefined) cache.delete(oldest)
-  }
-  if (known && known.body === body) return keep(known.id)
-  // A comment that somebody deleted is written anew once.
-  if (known && (await ctx.write.updateComment(issue.repo, known.id, body))) return keep(known.id)
+  const cached = cache.get(itemId)
+  const known = (cached === undefined ? null : await ctx.read.comment(issue.repo, cached)) ?? (await onlyOne(ctx, issue, itemId))
   cache.delete(itemId)
-  keep(await ctx.write.createComment(issue.repo, issue.number, body))
+  // A comment that somebody deleted meanwhile is written anew once.
+  if (known && (await showBody(ctx, issue, known, body))) return keep(cache, itemId, known.id)
+  await ctx.write.createComment(issue.repo, issue.number, body)
+  // GitHub takes as many as are sent: who wrote at the same moment is seen only afterwards. And not always
+  // at once, so that the next report searches again before it trusts this one.
+  const first = await onlyOne(ctx, issue, itemId)
+  if (first) await showBody(ctx, issue, first, body)
 }
 
-async function findOwn(ctx: Context, issue: Issue, itemId: number): Promise<{ id: number; body: string } | null> {
-  return findStatusComment(await ctx.read.comments(issue.repo, issue.number), itemId, await ctx.github.login())
+/** False: the comment is gone. */
+async function showBody(ctx: Context, issue: Issue, shown: Comment, body: string): Promise<boolean> {
+  return shown.body === body || ctx.write.updateComment(issue.repo, shown.id, body)
+}
+
+/** The item's comment, after any later ones were taken away: all intakes agree on the oldest. */
+async function onlyOne(ctx: Context, issue: Issue, itemId: number): Promise<Comment | null> {
+  const [first, ...later] = findStatusComments(await ctx.read.comments(issue.repo, issue.number), itemId, await ctx.github.login())
+  for (const { id } of later) await ctx.write.deleteComment(issue.repo, id)
+  return first ?? null
+}
+
+function keep(cache: CommentCache, itemId: number, commentId: number): void {
+  cache.set(itemId, commentId)
+  const oldest = cache.size > MAX_CACHED ? cache.keys().next().value : undefined
+  if (oldest !== undefined) cache.delete(oldest)
 }

@@ -6,9 +6,10 @@ export function marker(itemId: number): string {
 }
 
 /**
- * The item's status comment: the oldest that begins with the marker and is by ourselves. Anybody can
- * write the marker; only our own comment may be taken for ours.
+ * The item's status comments, oldest first: the first is the one. More than one there can only be for the
+ * moment that two intakes, or an answer that was lost, make of it. Anybody can write the marker; only
+ * comments by ourselves that begin with it may be taken for ours.
  */
-export function findStatusComment(comments: readonly Comment[], itemId: number, login: string): Comment | null {
-  return comments.find((comment) => comment.login.toLowerCase() === login.toLowerCase() && comment.body.trimStart().startsWith(marker(itemId))) ?? null
+export function findStatusComments(comments: readonly Comment[], itemId: number, login: string): Comment[] {
+  return comments.filter((comment) => comment.login.toLowerCase() === login.toLowerCase() && comment.body.trimStart().startsWith(marker(itemId))).toSorted((a, b) => a.id - b.id)
 }

@@ -3,7 +3,7 @@ import { NO_USAGE, OUTCOME_CODES, WORK_STATUSES, type VerifyReport, type WorkIte
 import * as fc from 'fast-check'
 import { labelNames } from '../labels.ts'
 import { advice } from './advice.ts'
-import { findStatusComment, marker } from './find-comment.ts'
+import { findStatusComments, marker } from './find-comment.ts'
 import { block, code, neutral, neutralLine, quotation } from './quote.ts'
 import { renderReport } from './report.ts'
 
@@ -153,11 +153,11 @@ describe('text of others', () => {
   })
 })
 
-describe('findStatusComment', () => {
+describe('findStatusComments', () => {
   const comment = (id: number, login: string, body: string) => ({ id, login, association: 'NONE', bot: false, body, createdAt: at })
-  test('only our own, only at the beginning, the oldest', () => {
-    const comments = [comment(1, 'mallory', `${marker(7)} hi`), comment(2, 'bot', `see ${marker(7)}`), comment(3, 'Bot', `${marker(7)}\ntext`), comment(4, 'bot', marker(7)), comment(5, 'bot', marker(70))]
-    expect(findStatusComment(comments, 7, 'bot')?.id).toBe(3)
-    expect(findStatusComment(comments, 8, 'bot')).toBeNull()
+  test('only our own, only at the beginning, the oldest first', () => {
+    const comments = [comment(1, 'mallory', `${marker(7)} hi`), comment(2, 'bot', `see ${marker(7)}`), comment(3, 'Bot', `${marker(7)}\ntext`), comment(5, 'bot', marker(70))]
+    expect(findStatusComments([comment(4, 'bot', marker(7)), ...comments], 7, 'bot').map(({ id }) => id)).toEqual([3, 4])
+    expect(findStatusComments(comments, 8, 'bot')).toEqual([])
   })
 })

@@ -1,10 +1,12 @@
 import { explainGithubError } from '@factory/github'
-import { FactoryError } from '@factory/shared'
+import { FactoryError, type WorkItem } from '@factory/shared'
 import type { Context } from '../context.ts'
 import { readSourceId } from '../issues/issue.ts'
 import { applyReport, type CommentCache } from './apply.ts'
 
 const MAX_PAUSE_MS = 15 * 60_000
+/** Our own orchestrator being away costs nobody a limit: it is asked again soon. */
+const MAX_AWAY_MS = 1000
 
 /** One item that has something to tell. */
 type Due = {
@@ -81,17 +83,32 @@ export function createReporter(ctx: Context): Reporter {
     await ctx.exclusive(item.sourceId, async () => {
       // Read again under the lock: what waited may be old by now.
       const { item } = await ctx.client.call('getWork', { params: { id: itemId } })
-      const told = await applyReport(ctx, cache, item)
+      const told = await applyReport(ctx, cache, { ...item, waiting: await notedWaiting(item) })
       if (!told) ctx.logger.info({ item: itemId, issue: item.sourceId }, 'the issue is gone: nobody to report to')
       if (item.revision > item.reportedRevision) await ctx.client.call('reportWork', { params: { id: itemId }, body: { revision: item.revision } })
+      // Written from what is old by now: another intake may have told the newer, and this one over it.
+      const after = await ctx.client.call('getWork', { params: { id: itemId } })
+      if (after.item.revision > item.revision) schedule(itemId, false)
     })
+  }
+
+  /**
+   * Why the item waits: as it stands on record and moves its revision, or a limit of the whole factory, which
+   * people have to know of. What else `getWork` says (all workers busy, others before it) is true for a moment,
+   * and nobody would come to take it out of the comment.
+   */
+  const notedWaiting = async ({ sourceId, revision, waiting }: WorkItem) => {
+    const { items } = await ctx.client.call('listWork', { query: { source: 'github', sourceId, limit: 1 } })
+    const noted = items[0]?.revision === revision ? items[0].waiting : null
+    return noted ?? (waiting?.code === 'daily_budget' || waiting?.code === 'usage_limit' ? waiting : null)
   }
 
   const fail = (itemId: number, entry: Due, error: unknown) => {
     entry.failures += 1
     const { message, retryAt } = error instanceof FactoryError ? { message: error.message, retryAt: undefined } : explainGithubError(error, ctx.now())
     const at = ctx.now().getTime()
-    entry.blockedUntil = Math.max(retryAt?.getTime() ?? 0, at + Math.min(ctx.retryMs * 2 ** Math.min(entry.failures - 1, 20), MAX_PAUSE_MS))
+    const longest = error instanceof FactoryError && error.code === 'unavailable' ? MAX_AWAY_MS : MAX_PAUSE_MS
+    entry.blockedUntil = Math.max(retryAt?.getTime() ?? 0, at + Math.min(ctx.retryMs * 2 ** Math.min(entry.failures - 1, 20), longest))
     const until = new Date(entry.blockedUntil).toISOString()
     ctx.board.failedReports.set(itemId, { itemId, error: message, retryAt: until })
     ctx.logger.warn({ item: itemId, err: error, failures: entry.failures, retryAt: until }, 'could not report back')

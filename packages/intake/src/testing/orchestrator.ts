@@ -28,6 +28,8 @@ export type StubOrchestrator = {
   move(id: number, status: WorkStatus, change?: Partial<WorkItem>): void
   /** A build run exists from now on: texts are fixed. */
   build(id: number): void
+  /** What `getWork` says of an item's waiting besides what is on record, without a new revision. */
+  derived: Map<number, WorkItem['waiting']>
   /** Breaks every event stream; `silent` refuses new ones until called again with false. */
   dropStreams(refuse?: boolean): void
   /** `Last-Event-ID` of each connection to the stream. */
@@ -43,6 +45,7 @@ export function startOrchestrator(): StubOrchestrator {
   const items = new Map<number, WorkItem>()
   const events: FactoryEvent[] = []
   const built = new Map<number, Run>()
+  const derived: StubOrchestrator['derived'] = new Map()
   const listeners = new Set<ReadableStreamDefaultController<Uint8Array>>()
   const encoder = new TextEncoder()
   const streams: (string | null)[] = []
@@ -102,7 +105,7 @@ export function startOrchestrator(): StubOrchestrator {
         .slice(0, Number(query['limit']))
       return { items: found, next: found.length === query['limit'] ? (found.at(-1)?.id ?? null) : null }
     },
-    getWork: ({ id }) => ({ item: need(id), runs: [built.get(id ?? -1)].filter(Boolean), events: events.filter((event) => event.itemId === id) }),
+    getWork: ({ id }) => ({ item: { ...need(id), waiting: derived.get(id ?? -1) ?? need(id).waiting }, runs: [built.get(id ?? -1)].filter(Boolean), events: events.filter((event) => event.itemId === id) }),
     editWork({ id, body }) {
       const item = need(id)
       const input = api.editWork.body.parse(body)
@@ -189,6 +192,7 @@ export function startOrchestrator(): StubOrchestrator {
     token: 'fct_test-token',
     calls,
     items,
+    derived,
     streams,
     down: false,
     item: (sourceId) => [...items.values()].find((item) => item.sourceId === sourceId),

@@ -1,7 +1,9 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { pause, type Assignment, type Logger } from '@factory/shared'
 import { RunFailure } from '../ending.ts'
+import { diskFullMessage, saysDiskFull } from '../disk/full.ts'
 import type { Switch } from '../halt.ts'
+import type { Trust } from '../protocol/keep.ts'
 import type { Git } from './git.ts'
 import { readFetchProblem } from './refusal.ts'
 
@@ -10,7 +12,7 @@ export type Checkout = { baseSha: string; headSha: string; branch: string }
 /** Work on a branch of a name that no repository has; what is pushed is a commit, never this name. */
 const WORK_BRANCH = 'factory-work'
 const DEPTH = 50
-/** Tries of one fetch, about 30 seconds in all. */
+/** Tries of one fetch, about 30 seconds in all, besides the time in which nobody takes our heartbeats either. */
 const RETRY_MS = [1000, 4000, 10_000, 15_000] as const
 
 /** The workspace must be ours alone: a stranger's files would end up in a commit. */
@@ -23,13 +25,13 @@ export async function makeWorkspace(path: string): Promise<void> {
  * Checks the base out, and on top of it the work that is to be gone on with or checked.
  * @throws RunFailure with a code that says what is wrong with the repository
  */
-export async function checkout(options: { git: Git; gatewayUrl: string; assignment: Assignment; stop: Switch; logger: Logger; retryMs?: readonly number[] }): Promise<Checkout> {
+export async function checkout(options: { git: Git; gatewayUrl: string; assignment: Assignment; stop: Switch; trust: Trust; logger: Logger; retryMs?: readonly number[] }): Promise<Checkout> {
   const { git, assignment, stop, logger } = options
   const { repo, resume } = assignment
   await needGit(git)
   await git.must(['init', '-q', '-b', WORK_BRANCH])
   await git.must(['remote', 'add', 'origin', `${options.gatewayUrl}/git/${repo}.git`])
-  const fetch = (...args: string[]) => fetchRetrying({ git, args, repo, stop, retryMs: options.retryMs ?? RETRY_MS })
+  const fetch = (...args: string[]) => fetchRetrying({ git, args, repo, stop, trust: options.trust, retryMs: options.retryMs ?? RETRY_MS })
 
   const wanted = assignment.baseBranch ? `refs/heads/${assignment.baseBranch}` : 'HEAD'
   const problem = await fetch(`--depth=${DEPTH}`, 'origin', wanted)
@@ -77,13 +79,16 @@ const hasCommit = async (git: Git, sha: string) => (await git.try(['cat-file', '
 
 type Problem = { code: RunFailure['code']; message: string; noSuchRef: boolean }
 
-async function fetchRetrying(options: { git: Git; args: readonly string[]; repo: string; stop: Switch; retryMs: readonly number[] }): Promise<Problem | null> {
+async function fetchRetrying(options: { git: Git; args: readonly string[]; repo: string; stop: Switch; trust: Trust; retryMs: readonly number[] }): Promise<Problem | null> {
   for (let attempt = 0; ; attempt++) {
     const done = await options.git.try(['fetch', '-q', '--no-tags', ...options.args], { signal: options.stop.signal })
     options.stop.check()
     if (done.code === 0) return null
+    if (saysDiskFull(done.stderr)) throw new RunFailure('disk_full', diskFullMessage(done.stderr.trim().slice(-2000)))
     const problem = readFetchProblem(options.repo, done.stderr)
-    const wait = options.retryMs[attempt]
+    // While nobody answers our heartbeats either (an upgrade), a failed fetch says nothing about the forge.
+    if (problem.retry && !(await options.trust.confirm())) attempt = -1
+    const wait = options.retryMs[Math.max(0, attempt)]
     if (!problem.retry || wait === undefined) return { ...problem, noSuchRef: /couldn't find remote ref/i.test(done.stderr) }
     await pause(wait, options.stop.signal)
     options.stop.check()

@@ -15,9 +15,10 @@ const MAX_OUTPUT = 128 * 1024 * 1024
 
 /**
  * Git in one checkout. Its credential stands in the environment of the process only, never in a file
- * of the checkout; no hook, no other transport than http, no configuration of the machine.
+ * of the checkout; no hook, no other transport than http, no configuration of the machine. `fence` ends
+ * whatever runs.
  */
-export function createGit(options: { dir: string; basicEnv: Record<string, string>; gatewayUrl: string; token: string }): Git {
+export function createGit(options: { dir: string; basicEnv: Record<string, string>; gatewayUrl: string; token: string; fence?: AbortSignal }): Git {
   const config: readonly (readonly [string, string])[] = [
     [`http.${options.gatewayUrl}/.extraHeader`, `Authorization: Bearer ${options.token}`],
     ['http.followRedirects', 'false'],
@@ -43,8 +44,10 @@ export function createGit(options: { dir: string; basicEnv: Record<string, strin
     env[`GIT_CONFIG_KEY_${index}`] = key
     env[`GIT_CONFIG_VALUE_${index}`] = value
   })
-  const attempt: Git['try'] = (args, more = {}) =>
-    run(['git', ...args], { cwd: options.dir, env: { ...env, ...more.env }, timeoutMs: more.timeoutMs ?? TIMEOUT_MS, keepBytes: MAX_OUTPUT, ...(more.signal ? { signal: more.signal } : {}) })
+  const attempt: Git['try'] = (args, more = {}) => {
+    const signal = more.signal ?? options.fence
+    return run(['git', ...args], { cwd: options.dir, env: { ...env, ...more.env }, timeoutMs: more.timeoutMs ?? TIMEOUT_MS, keepBytes: MAX_OUTPUT, ...(signal ? { signal } : {}) })
+  }
   return {
     dir: options.dir,
     try: attempt,

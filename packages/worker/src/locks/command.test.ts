@@ -4,18 +4,26 @@ import { PauseRequest } from '@factory/shared'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { RUN_TOKEN, startLine, type Line } from '../testing/line.ts'
+import type { WorkerOverrides } from '../work.ts'
 
 let line: Line
 beforeEach(async () => {
   line = await startLine(gitBackend)
   await createBareRepo(line.repos, 'acme/shop', { 'hello.ts': 'export const hello = 1\n' })
 })
-afterEach(() => line.end())
+let running: Promise<number> | null = null
+afterEach(async () => {
+  line.stop.stop({ kind: 'fenced', reason: 'test is over' })
+  await running
+  running = null
+  await line.end()
+})
 
 type Said = { code: number; out: string }
-/** Runs a build whose Ralph ends at once, and gives its `--before-edit` command as Ralph would run it: in the checkout, with Ralph's environment. */
-async function beforeEdit(): Promise<(path: string, env?: Record<string, string>) => Promise<Said>> {
-  await line.run([{ finish: 11, reason: 'limit' }])
+/** Runs a build whose Ralph goes on, and gives its `--before-edit` command as Ralph would run it: in the checkout, with Ralph's environment. */
+async function beforeEdit(overrides: WorkerOverrides = {}): Promise<(path: string, env?: Record<string, string>) => Promise<Said>> {
+  running = line.run([{ write: 'a.ts', text: '1' }, { iterate: 1 }, { waitFor: join(line.dir, 'never') }], {}, overrides)
+  await line.stub.until(({ heartbeats }) => heartbeats.some(({ headSha }) => headSha !== undefined))
   const { argv, env } = await line.called()
   const command = argv.find((word) => word.startsWith('--before-edit='))?.slice('--before-edit='.length) ?? 'exit 70'
   return async (path, more = {}) => {
@@ -47,14 +55,48 @@ describe('the lock of a file, asked for by Ralph', () => {
     line.stub.away = true
     expect(await ask('a.ts')).toMatchObject({ code: 2 })
     line.stub.away = false
-    line.stub.refuse = 'stale_token'
-    expect(await ask('a.ts')).toMatchObject({ code: 2 })
-    line.stub.refuse = null
     const wrong = await ask('a.ts', { ANTHROPIC_API_KEY: 'frt_7_wrong_wrong_wrong_wrong' })
     expect(wrong.code).toBe(2)
     expect((await ask('a.ts', { ANTHROPIC_API_KEY: '' })).code).toBe(2)
     await line.stub.stop()
     expect(await ask('a.ts')).toMatchObject({ code: 2 })
+  })
+
+  test('one that is told as stale has the worker look, and end', async () => {
+    const ask = await beforeEdit()
+    line.stub.refuse = 'stale_token'
+    const answer = await ask('a.ts')
+    // or the worker that it warned has ended it, with everything of the run, before it could say so
+    if (answer.code !== 137) expect(answer).toMatchObject({ code: 2, out: expect.stringContaining('stale_token') })
+    // Its next heartbeat would come in twenty seconds.
+    expect(await running).toBe(3)
+    expect(line.stub.said.endings).toEqual([])
+  })
+
+  test('a lock that was granted is not told as ours while the worker is not trusted, or does not answer', async () => {
+    let ahead = 0
+    const ask = await beforeEdit({ clocks: { mono: () => performance.now() + ahead, wall: Date.now } })
+    line.stub.down = ['heartbeat']
+    ahead = 101_000
+    expect(await ask('b.ts')).toEqual({ code: 2, out: "the run's lease is in doubt; nobody may act on its locks now\n" })
+    expect(line.stub.said.locked).toEqual(['b.ts'])
+    line.stub.down = []
+    // a heartbeat that was on its way while nobody answered may still fail
+    let answer = await ask('b.ts')
+    for (let tries = 0; answer.code !== 0 && tries < 20; tries++) answer = await ask('b.ts')
+    expect(answer).toEqual({ code: 0, out: '' })
+  })
+
+  test('a store that is away for a moment is asked again', async () => {
+    const ask = await beforeEdit()
+    line.stub.refuse = 'unavailable'
+    let looks = 0
+    const asked = ask('a.ts')
+    // looked at once now, and then after each call
+    await line.stub.until(() => looks++ > 0)
+    line.stub.refuse = null
+    expect(await asked).toEqual({ code: 0, out: '' })
+    expect(line.stub.said.locked).toEqual(['a.ts'])
   })
 
   test('neither a proxy nor what lies in the checkout comes into it', async () => {

@@ -1,8 +1,12 @@
 import type { Answer, Client } from '@factory/orchestrator/client'
-import { FactoryError, pause, type CompleteRequest, type FailRequest, type HeartbeatRequest, type Logger, type PauseRequest, type RalphEvent, RunProgress, type StuckRequest, type Usage, type WorkEnvironment } from '@factory/shared'
+import { pause, type HeartbeatRequest, type Logger, type RalphEvent, RunProgress, type Usage, type WorkEnvironment } from '@factory/shared'
 import type { Ending } from '../ending.ts'
 import type { Switch } from '../halt.ts'
-import { leaseEnded, retryDelay } from './lease.ts'
+import { holdLease } from './hold.ts'
+import { keepLease, type Trust } from './keep.ts'
+import { callBoundMs, retryDelay, type Lease } from './lease.ts'
+import { readRefusal, wordsOf } from './refusal.ts'
+import { sayEnding, type EndingShare } from './say-ending.ts'
 
 const MAX_EVENTS_A_CALL = 500
 const MAX_EVENTS_IN_ENDING = 2000
@@ -12,18 +16,23 @@ const MAX_BYTES_A_CALL = 4 * 1024 * 1024
 export type SessionOptions = {
   client: Client
   runId: number
-  heartbeatSeconds: number
-  leaseSeconds: number
+  lease: Lease
+  /** When the registration that began the lease had been sent, by `now`. */
+  renewedAt: number
   stop: Switch
   logger: Logger
+  /** The careful clock. */
   now: () => number
+  /** The monotonic clock. */
+  mono: () => number
 }
 
 type Facts = { progress?: RunProgress; usage?: Usage; environment?: WorkEnvironment; baseSha?: string; headSha?: string }
-type Shared = Pick<CompleteRequest, 'learnings'>
 
 /** A run's voice: renews its lease on a timer of its own and tells what happens. */
 export type Session = {
+  /** What others see asks here first. */
+  trust: Trust
   /** Told with the next heartbeat; later values replace earlier ones. */
   note(facts: Facts): void
   event(event: RalphEvent): void
@@ -32,115 +41,121 @@ export type Session = {
   /** Sends what has gathered. Resolves when it was tried; the next beat sends what failed. */
   flush(): Promise<void>
   /**
-   * Tells everything that is left, then how the run ended. Tries until the lease has run out.
+   * Tells everything that is left, then how the run ended, once the run is trusted. An ending whose answer
+   * was lost is told again, word for word, until it is answered: the orchestrator gives the same answer.
    * @throws Halted when the run lost its right to speak
    */
-  end(ending: Ending, shared: Shared): Promise<Answer<'complete'>>
+  end(ending: Ending, shared: Pick<EndingShare, 'learnings'>): Promise<Answer<'complete'>>
   close(): void
 }
 
 /** Opens right after `register`, which renewed the lease. */
 export function openSession(options: SessionOptions): Session {
-  const { client, runId, stop, logger, now } = options
+  const { client, runId, lease, stop, logger } = options
   const params = { id: runId }
   let facts: Facts = {}
   const events: RalphEvent[] = []
   let environmentTold = false
-  let renewedAt = now()
-  let beating: Promise<boolean> | null = null
+  let told: { baseSha?: string | undefined; headSha?: string | undefined } = {}
+  /** `told`: an ending is on its way or its answer was lost. `refused`: a renewal was refused after that. */
+  let telling: 'no' | 'told' | 'refused' = 'no'
+  const hurry = new AbortController()
 
   /** One heartbeat with at most one batch of events. True: it was taken. */
   async function beat(): Promise<boolean> {
-    const batch = nextBatch(events)
-    const { environment, ...rest } = facts
-    const body: HeartbeatRequest = { ...rest, events: batch, ...(environment && !environmentTold ? { environment } : {}) }
-    const sentAt = now()
+    // Once the end is told it carries what is left, and is told again if need be.
+    const batch = telling === 'no' ? nextBatch(events) : []
+    const { environment, baseSha, headSha, ...rest } = facts
+    // A heartbeat that changes the run alone is the cheapest for the orchestrator: commits are told once.
+    const commits = { ...(baseSha !== told.baseSha ? { baseSha } : {}), ...(headSha !== told.headSha ? { headSha } : {}) }
+    const body: HeartbeatRequest = { ...rest, ...commits, events: batch, ...(environment && !environmentTold ? { environment } : {}) }
     try {
-      const answer = await client.call('heartbeat', { params, body })
-      renewedAt = sentAt
+      const answer = await client.call('heartbeat', { params, body }, { signal: AbortSignal.timeout(callBoundMs(lease)) })
       events.splice(0, batch.length)
       if (environment) environmentTold = true
-      if (answer.command === 'cancel') stop.stop({ kind: 'cancelled', reason: answer.reason ?? 'the orchestrator asked this run to end' })
+      told = { baseSha, headSha }
+      if (answer.command === 'cancel' && stop.halt === null) {
+        const reason = answer.reason ?? 'the orchestrator asked this run to end'
+        logger.warn({ reason }, 'told to end')
+        stop.stop({ kind: 'cancelled', reason })
+      }
       return true
     } catch (error) {
       const verdict = readRefusal(error)
       logger.warn({ err: error, verdict, events: batch.length }, 'heartbeat failed')
-      if (verdict === 'fenced') stop.stop({ kind: 'fenced', reason: error instanceof Error ? error.message : 'the run has lost its lease' })
+      if (verdict === 'fenced') refused(wordsOf(error))
       // A batch that the other side cannot read would block every later one, and with it the lease.
-      if (verdict === 'unreadable') events.splice(0, batch.length)
+      if (verdict === 'unreadable') {
+        events.splice(0, batch.length)
+        environmentTold = true
+      }
       return false
     }
   }
 
-  /** Heartbeats never overlap, so no event is sent twice and none before another. */
-  function once(): Promise<boolean> {
-    beating ??= beat().finally(() => {
-      beating = null
-    })
-    return beating
+  /**
+   * A run that has told its end may be refused because that end was taken and only its answer was lost:
+   * telling it once more says which. Any other refused run is over.
+   */
+  function refused(reason: string): void {
+    if (telling === 'no') return stop.stop({ kind: 'fenced', reason })
+    telling = 'refused'
+    hurry.abort()
   }
 
-  let retryAt = 0
-  let failures = 0
-  const timer = setInterval(() => {
-    if (stop.halt?.kind === 'fenced') return
-    if (leaseEnded({ now: now(), renewedAt, leaseSeconds: options.leaseSeconds, heartbeatSeconds: options.heartbeatSeconds })) {
-      stop.stop({ kind: 'fenced', reason: `the lease could not be renewed for ${Math.round((now() - renewedAt) / 1000)} seconds` })
-      return
-    }
-    const due = failures > 0 ? retryAt : renewedAt + options.heartbeatSeconds * 1000
-    if (beating || now() < due) return
-    void once().then((taken) => {
-      failures = taken ? 0 : failures + 1
-      retryAt = now() + retryDelay(failures, options.heartbeatSeconds)
-    })
-  }, Math.min(250, options.heartbeatSeconds * 250))
+  const hold = holdLease({ lease, now: options.now, mono: options.mono, renewedAt: options.renewedAt })
+  const keeper = keepLease({ hold, heartbeatSeconds: lease.heartbeatSeconds, stop, beat, urgent: () => telling === 'no' && events.length >= MAX_EVENTS_A_CALL, silent: () => telling === 'refused' })
 
   async function flush(): Promise<void> {
-    await beating
+    await keeper.idle()
     do {
-      if (!(await once())) return
+      if (!(await keeper.renew())) return
     } while (events.length > 0 && stop.halt?.kind !== 'fenced')
   }
 
-  async function end(ending: Ending, shared: Shared): Promise<Answer<'complete'>> {
-    for (let failed = 0; ; failed++) {
-      if (stop.halt?.kind === 'fenced') stop.check()
-      if (events.length > MAX_EVENTS_IN_ENDING || JSON.stringify(events).length > MAX_BYTES_A_CALL) await flush()
-      try {
-        const { environment: _environment, progress: _progress, ...rest } = facts
-        if (!environmentTold && facts.environment) await flush()
-        await beating
-        const answer = await say(ending, { ...rest, ...shared, events: events.slice(0, MAX_EVENTS_IN_ENDING) })
-        events.length = 0
-        return answer
-      } catch (error) {
-        const verdict = readRefusal(error)
-        logger.warn({ err: error, verdict }, 'ending failed')
-        if (verdict === 'fenced') {
-          stop.stop({ kind: 'fenced', reason: error instanceof Error ? error.message : 'the run has ended' })
-          stop.check()
-        }
-        if (verdict === 'unreadable') throw error
-      }
-      await pause(retryDelay(failed + 1, options.heartbeatSeconds), stop.fence)
-    }
+  /** True: what is left fits into the ending. */
+  async function tellMost(): Promise<boolean> {
+    const fits = () => events.length <= MAX_EVENTS_IN_ENDING && JSON.stringify(events).length <= MAX_BYTES_A_CALL && (environmentTold || !facts.environment)
+    if (!fits()) await flush()
+    await keeper.idle()
+    return fits()
   }
 
-  function say(ending: Ending, shared: Shared & Pick<CompleteRequest, 'events' | 'usage' | 'headSha' | 'baseSha'>): Promise<Answer<'complete'>> {
-    switch (ending.call) {
-      case 'complete':
-        return client.call('complete', { params, body: { ...shared, ...ending.body } satisfies CompleteRequest })
-      case 'fail':
-        return client.call('fail', { params, body: { ...shared, ...ending.body } satisfies FailRequest })
-      case 'stuck':
-        return client.call('stuck', { params, body: { ...shared, ...ending.body } satisfies StuckRequest })
-      case 'pause':
-        return client.call('pause', { params, body: { ...shared, ...ending.body } satisfies PauseRequest })
+  async function end(ending: Ending, shared: Pick<EndingShare, 'learnings'>): Promise<Answer<'complete'>> {
+    let share: EndingShare | null = null
+    for (let failed = 1; ; failed++) {
+      if (telling !== 'refused' && !(await keeper.regained(hurry.signal)) && stop.halt?.kind === 'fenced') stop.check()
+      if (share === null && (await tellMost()) && keeper.trusted()) {
+        const { environment: _environment, progress: _progress, ...rest } = facts
+        share = { ...rest, ...shared, events: [...events] }
+      }
+      if (share !== null) {
+        try {
+          telling = telling === 'no' ? 'told' : telling
+          const answer = await sayEnding(client, runId, ending, share)
+          events.length = 0
+          return answer
+        } catch (error) {
+          const verdict = readRefusal(error)
+          logger.warn({ err: error, verdict }, 'ending failed')
+          if (verdict === 'fenced') {
+            stop.stop({ kind: 'fenced', reason: wordsOf(error) })
+            stop.check()
+          }
+          if (verdict === 'unreadable') {
+            telling = 'no'
+            throw error
+          }
+        }
+      }
+      const sooner = hurry.signal.aborted ? stop.fence : AbortSignal.any([stop.fence, hurry.signal])
+      await pause(retryDelay(failed, lease.heartbeatSeconds), sooner)
+      if (stop.halt?.kind === 'fenced') stop.check()
     }
   }
 
   return {
+    trust: keeper,
     note(more) {
       facts = { ...facts, ...more }
     },
@@ -152,7 +167,7 @@ export function openSession(options: SessionOptions): Session {
     },
     flush,
     end,
-    close: () => clearInterval(timer),
+    close: () => keeper.close(),
   }
 }
 
@@ -165,25 +180,4 @@ function nextBatch(events: readonly RalphEvent[]): RalphEvent[] {
     batch.push(event)
   }
   return batch
-}
-
-/** `fenced`: we may not speak any more. `unreadable`: this very call will never be taken. `away`: later. */
-export function readRefusal(error: unknown): 'fenced' | 'unreadable' | 'away' {
-  if (!(error instanceof FactoryError)) return 'away'
-  switch (error.code) {
-    case 'stale_token':
-    case 'conflict':
-    case 'unauthorized':
-    case 'forbidden':
-      return 'fenced'
-    case 'bad_request':
-    case 'too_large':
-    case 'unprocessable':
-      return 'unreadable'
-    case 'not_found':
-    case 'rate_limited':
-    case 'internal':
-    case 'unavailable':
-      return 'away'
-  }
 }

@@ -1,10 +1,13 @@
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { diskFullMessage, saysDiskFull } from '../disk/full.ts'
+import { isOutOfSpace } from '../disk/measure.ts'
+import { RunFailure } from '../ending.ts'
 import { run } from '../process.ts'
 
 /** Results of setups, one tar file each, shared by the runs of one repository. */
 export type SetupCache = {
-  /** Puts the files back into `dir`. False: there is none, or it is not usable. */
+  /** Puts the files back into `dir`. False: there is none, or it is not usable. @throws RunFailure `disk_full` */
   restore(key: string, dir: string): Promise<boolean>
   /** Keeps these paths of `dir`. False: it could not be kept, which costs time and nothing else. */
   save(key: string, dir: string, paths: readonly string[]): Promise<boolean>
@@ -13,17 +16,21 @@ export type SetupCache = {
 const TAR_MS = 5 * 60_000
 
 /** `maxBytes`: when all together are larger, those that were used longest ago go. */
-export function createSetupCache(options: { root: string; maxBytes: number; env: Record<string, string>; now: () => Date }): SetupCache {
+export function createSetupCache(options: { root: string; maxBytes: number; env: Record<string, string>; now: () => Date; signal?: AbortSignal }): SetupCache {
   const { root, maxBytes, env, now } = options
+  const limits = { timeoutMs: TAR_MS, ...(options.signal ? { signal: options.signal } : {}) }
   const fileOf = (key: string) => join(root, `${key}.tar`)
 
   return {
     async restore(key, dir) {
       const file = fileOf(key)
       if (!(await Bun.file(file).exists())) return false
-      const done = await run(['tar', '-xf', file, '-C', dir], { cwd: dir, env, timeoutMs: TAR_MS })
+      const done = await run(['tar', '-xf', file, '-C', dir], { cwd: dir, env, ...limits })
       if (done.code !== 0) {
-        await rm(file, { force: true })
+        // It is the checkout that has no room; the file is good.
+        if (saysDiskFull(done.stderr) || (await isOutOfSpace(dir))) throw new RunFailure('disk_full', diskFullMessage(`the cached setup could not be unpacked: ${done.stderr.trim().slice(-500)}`))
+        // Broken off: the file may be good, too.
+        if (done.code !== null) await rm(file, { force: true })
         return false
       }
       await utimes(file, now(), now()).catch(() => undefined)
@@ -33,7 +40,7 @@ export function createSetupCache(options: { root: string; maxBytes: number; env:
       try {
         await mkdir(root, { recursive: true })
         const draft = join(root, `.${key}.${crypto.randomUUID()}.part`)
-        const done = await run(['tar', '-cf', draft, '-C', dir, '--null', '--verbatim-files-from', '-T', '-'], { cwd: dir, env, timeoutMs: TAR_MS, stdin: paths.join('\0') })
+        const done = await run(['tar', '-cf', draft, '-C', dir, '--null', '--verbatim-files-from', '-T', '-'], { cwd: dir, env, ...limits, stdin: paths.join('\0') })
         // Half of it and more would push everything else out.
         const size = (await stat(draft).catch(() => null))?.size ?? Number.POSITIVE_INFINITY
         if (done.code !== 0 || size > maxBytes / 2) {

@@ -43,7 +43,7 @@ export async function setupMain(args: readonly string[], env: Record<string, str
     cache: createSetupCache({ root, maxBytes, env: known, now: () => new Date() }),
     minutes,
     env: known,
-    now: Date.now,
+    now: () => performance.now(),
     say: (line) => process.stdout.write(`$ ${line}\n`),
   })
   if (result.ok) {

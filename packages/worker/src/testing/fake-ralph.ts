@@ -1,4 +1,4 @@
-import { existsSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs'
 import { z } from 'zod'
 
 /**
@@ -17,6 +17,12 @@ export const FakeStep = z.union([
   z.strictObject({ waitFor: z.string() }),
   /** SIGTERM does nothing from here on. */
   z.strictObject({ deaf: z.literal(true) }),
+  /** A shell command in a session of its own, as Ralph starts its agent; it holds Ralph's output open. */
+  z.strictObject({ detach: z.string() }),
+  /** Lines that are no events, and an event now and then, as fast as they are read, until this file is there. */
+  z.strictObject({ floodUntil: z.string() }),
+  /** Writes into this file until the disk takes no more, or so many bytes are in it. */
+  z.strictObject({ fill: z.string(), bytes: z.number().default(Number.MAX_SAFE_INTEGER) }),
   /** Commits, then `run.finished` and the end. */
   z.strictObject({ finish: z.number(), reason: z.string().default(''), until: z.string().nullable().default(null), report: z.unknown().default(null) }),
   z.strictObject({ exit: z.number() }),
@@ -24,7 +30,30 @@ export const FakeStep = z.union([
 export type FakeStep = z.input<typeof FakeStep>
 
 /** Written before the next step: what process.stdout still holds is lost at process.exit. */
-const say = (text: string) => void writeSync(1, text)
+function say(text: string): void {
+  let rest = Buffer.from(text)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
+    }
+  }
+}
+
+/** Returns how the disk said no; null: it took all. */
+function fill(path: string, bytes: number): string | null {
+  const block = Buffer.alloc(64 * 1024, 'x')
+  const file = openSync(path, 'w')
+  try {
+    for (let done = 0; done < bytes; done += block.length) writeSync(file, block)
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  } finally {
+    closeSync(file)
+  }
+}
 
 const usage = { iterations: 1, inputTokens: 100, outputTokens: 10, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0.25 }
 
@@ -45,6 +74,18 @@ async function main(stepsFile: string, recordFile: string, argv: readonly string
     if ('stderr' in step) process.stderr.write(step.stderr)
     if ('deaf' in step) process.on('SIGTERM', () => undefined)
     if ('waitFor' in step) while (!existsSync(step.waitFor)) await new Promise((resolve) => setTimeout(resolve, 10))
+    if ('detach' in step) Bun.spawn(['setsid', 'sh', '-c', step.detach], { stdin: 'ignore', stdout: 'inherit', stderr: 'ignore' })
+    if ('floodUntil' in step) {
+      const noise = `${'no event at all '.repeat(64)}\n`.repeat(64)
+      for (let index = 0; !existsSync(step.floodUntil); index++) {
+        say(noise)
+        if (index % 50 === 0) emit({ event: 'heartbeat', iteration: 1, elapsedMs: index })
+      }
+    }
+    if ('fill' in step) {
+      const problem = fill(step.fill, step.bytes)
+      if (problem !== null) process.stderr.write(`${problem}\n`)
+    }
     if ('iterate' in step) {
       iterations += 1
       const before = git('rev-parse', 'HEAD')
