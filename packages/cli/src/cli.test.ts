@@ -180,6 +180,18 @@ describe('the rest', () => {
     expect(document(sick)).toMatchObject({ parts: [{ name: 'locks', ok: false }] })
   })
 
+  test('limits are shown, set while it runs, and given back to the configuration', async () => {
+    expect((await factory(['limits'])).out).toContain('200 iterations a day\n')
+    const set = await factory(['limits', '--daily-iterations', '500', '--max-workers', '0'])
+    expect(stub.bodies.at(-1)).toEqual({ dailyIterations: 500, maxWorkers: 0 })
+    expect(set.out).toContain('500 iterations a day, set while running (configured: 200)')
+    await factory(['limits', '--daily-iterations', 'configured'])
+    expect(stub.bodies.at(-1)).toEqual({ dailyIterations: null })
+    const wrong = await factory(['limits', '--cooldown', '-1'])
+    expect(wrong.code).toBe(64)
+    expect((await factory(['limits', '--cooldown=many'])).err).toContain('--cooldown: "many" is no whole number')
+  })
+
   test('workers, and killing one', async () => {
     expect((await factory(['workers'])).out).toContain('Edit src/')
     expect((await factory(['workers', 'kill', '7', '--reason', 'stuck'])).out).toContain('Killed run 7 of item 3')

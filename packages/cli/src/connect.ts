@@ -17,10 +17,15 @@ export function tokenFile(config: CliConfig, cwd: string): string {
 }
 
 /** @throws FactoryError `unauthorized` when there is no token anywhere */
-export async function connect(config: CliConfig, cwd: string): Promise<Client> {
+export async function needToken(config: CliConfig, cwd: string): Promise<string> {
   const token = await findToken(config, cwd)
   if (token === null) {
     throw new FactoryError('unauthorized', `there is no token: set FACTORY_TOKEN, give --token, or run this where ${tokenFile(config, cwd)} can be read (the orchestrator writes it on its first start)`)
   }
-  return createClient({ baseUrl: config.url, token })
+  return token
+}
+
+/** @throws FactoryError `unauthorized` when there is no token anywhere */
+export async function connect(config: CliConfig, cwd: string): Promise<Client> {
+  return createClient({ baseUrl: config.url, token: await needToken(config, cwd) })
 }

@@ -5,6 +5,7 @@ export const commands: Record<string, { summary: string; load(): Promise<{ comma
   up: { summary: 'Run the factory on the configuration in .env', load: () => import('./up.ts') },
   demo: { summary: 'See the main job on a sample repository, without any account', load: () => import('./demo.ts') },
   status: { summary: 'The factory at a glance', load: () => import('./status.ts') },
+  limits: { summary: 'Show or change the limits while the factory runs', load: () => import('./limits.ts') },
   'work add': { summary: 'Ask for work', load: () => import('./work-add.ts') },
   'work list': { summary: 'Work items, newest first', load: () => import('./work-list.ts') },
   'work show': { summary: 'One item with its runs and latest events', load: () => import('./work-show.ts') },
@@ -14,5 +15,7 @@ export const commands: Record<string, { summary: string; load(): Promise<{ comma
   workers: { summary: 'Live workers (--all: ended ones too)', load: () => import('./workers.ts') },
   'workers kill': { summary: 'End one worker; its item goes back to the queue', load: () => import('./workers-kill.ts') },
   'learnings search': { summary: 'Search what was learned', load: () => import('./learnings-search.ts') },
+  backup: { summary: 'Save the whole store in one file', load: () => import('./backup.ts') },
+  restore: { summary: 'Put a backup in the place of an empty store', load: () => import('./restore.ts') },
   doctor: { summary: 'Check every part and say how to mend it', load: () => import('./doctor.ts') },
 }

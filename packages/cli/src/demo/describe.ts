@@ -43,6 +43,13 @@ export function describeEvent(event: FactoryEvent): string | null {
       return `decided: ${text(event, 'decision')} (${text(event, 'reason')})`
     case 'account.paused':
       return `paused until ${text(event, 'until')}: ${text(event, 'reason')}`
+    case 'account.opened':
+      return 'the model answers again: the pause of the account has ended'
+    case 'account.probed':
+      return `run ${event.runId} tries whether the model answers again`
+    case 'limits.changed':
+      return 'limits were changed'
+    case 'work.noted':
     case 'work.edited':
     case 'run.iteration':
     case 'run.verified':
@@ -50,6 +57,8 @@ export function describeEvent(event: FactoryEvent): string | null {
     case 'lock.denied':
     case 'lock.released':
     case 'effect.recorded':
+    case 'work.snapshot':
+    case 'factory.restored':
       return null
     default:
       return event.type satisfies never

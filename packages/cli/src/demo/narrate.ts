@@ -53,7 +53,7 @@ async function tellNews(rehearsal: Rehearsal, id: number, said: { events: Set<st
   return detail.item
 }
 
-const worthTelling = (line: LogLine) => line.stream !== 'stderr'
+const worthTelling = (line: LogLine) => line.stream !== 'stderr' && line.stream !== 'worker'
 const toneOf = (event: FactoryEvent) => (event.type === 'effect.done' ? 'good' : event.type === 'effect.failed' ? 'bad' : 'plain')
 
 /** The label and the comment follow within a moment; the demo shows them too. */

@@ -29,6 +29,12 @@ const TOUCHES = {
   'effect.failed': ['recent', 'status'],
   'learning.saved': [],
   'account.paused': ['status', 'queue'],
+  'account.probed': ['status', 'queue'],
+  'account.opened': ['status', 'queue'],
+  'limits.changed': ['status', 'queue'],
+  'work.noted': [],
+  'work.snapshot': ['recent'],
+  'factory.restored': ['status', 'queue', 'workers', 'recent', 'people'],
 } as const satisfies Record<FactoryEvent['type'], readonly (keyof typeof LISTS)[]>
 
 /** Everything, after a gap in the stream: a server that forgot our last id replays nothing. */

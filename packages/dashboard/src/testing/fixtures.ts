@@ -1,4 +1,4 @@
-import { FactoryEvent, FactoryStatus, Learning, LogLine, Run, VerifyReport, WorkItem, type WorkDetail } from '@factory/shared'
+import { FactoryEvent, FactoryStatus, type Limits, Learning, LogLine, Run, VerifyReport, WorkItem, type WorkDetail } from '@factory/shared'
 import type { z } from 'zod'
 
 /** Times are given from outside, so that a test decides what "now" is. */
@@ -109,7 +109,9 @@ export function aLogLine(now: number, given: Partial<z.input<typeof LogLine>> = 
   return LogLine.parse({ at: ago(now, 30), stream: 'agent', text: 'Reading src/cart/total.ts', ...given })
 }
 
-export type World = { status: FactoryStatus; details: WorkDetail[]; queue: number[]; logs: Map<number, LogLine[]>; learnings: Learning[] }
+export type World = { status: FactoryStatus; limits: Limits; details: WorkDetail[]; queue: number[]; logs: Map<number, LogLine[]>; learnings: Learning[] }
+
+const asConfigured = (value: number) => ({ value, configured: value, set: false })
 
 /** A factory in the middle of its day: something of everything. */
 export function aBusyWorld(now: number): World {
@@ -129,6 +131,7 @@ export function aBusyWorld(now: number): World {
   ]
   return {
     status: aStatus(now, { workers: { active: 2, allowed: 3 }, queue: { total: 3, byPriority: { critical: 1, high: 1, medium: 0, low: 1 } }, cooldownUntil: ago(now, -42) }),
+    limits: { maxWorkers: asConfigured(3), maxWorkersPerRepo: asConfigured(0), dailyIterations: asConfigured(200), cooldownSeconds: asConfigured(60) },
     details,
     queue: [4, 5, 6],
     logs: new Map([[7, [aLogLine(now), aLogLine(now, { stream: 'ralph', text: 'iteration 2 of 12' }), aLogLine(now, { text: 'Edit src/cart/total.ts' })]]]),

@@ -1,4 +1,4 @@
-import { api, CreateWork, CreateWorkLong, CreateWorkShort, ERROR_CODES, FactoryError, HTTP_STATUS, isLiveRun, isTerminalWork, zodDetails, type Endpoint, type FactoryEvent, type WorkDetail } from '@factory/shared'
+import { api, ChangeLimits, CreateWork, CreateWorkLong, CreateWorkShort, ERROR_CODES, FactoryError, HTTP_STATUS, isLiveRun, isTerminalWork, zodDetails, type Endpoint, type FactoryEvent, type WorkDetail } from '@factory/shared'
 import type { z } from 'zod'
 import { aBusyWorld, anItem, type World } from './fixtures.ts'
 
@@ -100,6 +100,14 @@ function answer(world: World, method: string, url: URL, body: unknown): Response
 
 const handlers: Record<string, (world: World, id: number, query: Record<string, unknown>, body: unknown) => unknown> = {
   status: (world) => world.status,
+  limits: (world) => world.limits,
+  changeLimits: (world, _id, _query, body) => {
+    for (const [name, value] of Object.entries(ChangeLimits.parse(body))) {
+      const limit = Object.entries(world.limits).find(([key]) => key === name)?.[1]
+      if (limit) Object.assign(limit, { value: value ?? limit.configured, set: value !== null })
+    }
+    return world.limits
+  },
   queue: (world) => ({ items: world.queue.map((id) => item(world, id).item) }),
   listWorkers: (world, _id, query) => ({ workers: world.details.flatMap((detail) => detail.runs).filter((run) => query['live'] !== true || isLiveRun(run.status)) }),
   listWork: (world, _id, query) => ({

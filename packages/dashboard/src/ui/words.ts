@@ -39,6 +39,7 @@ export const KIND_WORD = { spec: 'Writing the spec', build: 'Building', verify: 
 
 export const WAIT_WORD = {
   worker_slot: 'Waits for a free worker',
+  repository_slot: 'Waits for a free worker of its repository',
   cooldown: 'Waits for the cooldown between two starts',
   daily_budget: "Today's iterations are used up",
   usage_limit: 'Waits for the usage limit of the model account',
@@ -66,6 +67,12 @@ const EVENT_WORD = {
   'effect.failed': 'Could not be done outside',
   'learning.saved': 'Learning saved',
   'account.paused': 'Account paused',
+  'account.probed': 'Account tried again',
+  'account.opened': 'Account open again',
+  'limits.changed': 'Limits changed',
+  'work.noted': 'Noted',
+  'work.snapshot': 'Earlier events removed',
+  'factory.restored': 'Restored from a backup',
 } as const satisfies Record<FactoryEvent['type'], string>
 
 /** An event as one line: what happened, then its own facts. Facts are data from elsewhere and only ever text. */
