@@ -23,8 +23,9 @@ export function percentile(values: readonly number[], p: number): number {
 export const round = (value: number): number => Math.round(value * 100) / 100
 
 export function printFigures(figures: readonly Figure[], json: boolean): void {
+  const width = Math.max(...figures.map((figure) => figure.name.length))
   for (const figure of figures) {
     if (json) console.log(JSON.stringify(figure))
-    else console.log(`  ${figure.name.padEnd(44)} ${String(figure.value).padStart(10)} ${figure.unit.padEnd(4)}${figure.peer === undefined ? '' : `  ${figure.peer}: ${figure.peerValue} ${figure.unit}, ratio ${figure.ratio}`}`)
+    else console.log(`  ${figure.name.padEnd(width)} ${String(figure.value).padStart(10)} ${figure.unit.padEnd(4)}${figure.peer === undefined ? '' : `  ${figure.peer}: ${figure.peerValue} ${figure.unit}, ratio ${figure.ratio}`}`)
   }
 }

@@ -5,7 +5,10 @@ const BENCHES: Record<string, { what: string; needs: string; load(): Promise<{ r
   spawn: { what: 'label (webhook) to container started, against a bare docker run of the same image', needs: 'an engine and the worker image', load: () => import('./spawn.ts') },
   iteration: { what: 'an empty Ralph iteration, against a bare claude -p', needs: 'the Claude CLI', load: () => import('./iteration.ts') },
   events: { what: "the worker's reader on 100,000 events of a child process, against splitting and JSON.parse", needs: 'nothing', load: () => import('./events.ts') },
+  queue: { what: 'enqueue, claim, admission and backlog at 1,000, 100,000 and 1,000,000 queued, against pg-boss and graphile-worker', needs: 'a PostgreSQL in TEST_DATABASE_URL', load: () => import('./queue.ts') },
   memory: { what: 'resident memory of the four idle services', needs: 'a PostgreSQL in TEST_DATABASE_URL', load: () => import('./memory.ts') },
+  locks: { what: 'files of a run locked in Redis, against a chain of SET NX PX', needs: 'Redis in TEST_REDIS_URL and a PostgreSQL in TEST_DATABASE_URL', load: () => import('./locks.ts') },
+  heartbeats: { what: 'heartbeats of 1,000 workers; takeover; service after PostgreSQL was away', needs: 'a PostgreSQL in TEST_DATABASE_URL and an engine with its image', load: () => import('./heartbeats.ts') },
 }
 
 const args = process.argv.slice(2)
