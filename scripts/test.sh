@@ -10,6 +10,7 @@ set -euo pipefail
 STATE="$ROOT/.factory/test"
 PASSED=0 FAILED=0 SKIPPED=0 RAN=0
 OURS=
+declare -A BESIDE=() BEGAN=()
 cd "$ROOT"
 
 finish() {
@@ -17,6 +18,11 @@ finish() {
   local rc=$?
   trap - EXIT
   set +e
+  # cut off in the middle: what runs beside must not be left behind
+  for name in "${!BESIDE[@]}"; do
+    kill "${BESIDE[$name]}" 2>/dev/null
+    wait "${BESIDE[$name]}" 2>/dev/null
+  done
   [ -z "$OURS" ] || "$ROOT/scripts/setup.sh" --stop >&2
   [ "$rc" -eq 0 ] || [ "$FAILED" -gt 0 ] || FAILED=1
   [ "$RAN" -gt 0 ] || [ "$FAILED" -gt 0 ] || { say "no test ran"; FAILED=1; }
@@ -44,28 +50,63 @@ check "oxlint" lint
 check "tsc" typecheck
 check "knip" knip
 
-# run_tests NAME ARGS…: one run of the test runner, counted.
-run_tests() {
-  local name="$1" report="$STATE/junit-$1.xml" rc=0 began
+# runner NAME ARGS…: becomes the test runner. In a subshell, so that who ends that ends it.
+runner() {
+  local report="$STATE/junit-$1.xml"
   shift
-  began=$(date +%s)
   rm -f "$report"
   # Real credentials of whoever runs this have no business in a test, nor has the checkout's .env.
-  env -u ANTHROPIC_API_KEY -u ANTHROPIC_AUTH_TOKEN -u ANTHROPIC_BASE_URL -u CLAUDE_CODE_OAUTH_TOKEN -u GITHUB_TOKEN -u GH_TOKEN -u OPENAI_API_KEY -u DATABASE_URL -u REDIS_URL -u FACTORY_TOKEN \
-    "$TOOLS/bin/bun" --no-env-file test --timeout 30000 --reporter=junit --reporter-outfile="$report" "$@" </dev/null || rc=$?
-  say "✓ tests ran: $name ($(($(date +%s) - began)) s)"
-  count_junit "$report"
+  exec env -u ANTHROPIC_API_KEY -u ANTHROPIC_AUTH_TOKEN -u ANTHROPIC_BASE_URL -u CLAUDE_CODE_OAUTH_TOKEN -u GITHUB_TOKEN -u GH_TOKEN -u OPENAI_API_KEY -u DATABASE_URL -u REDIS_URL -u FACTORY_TOKEN \
+    "$TOOLS/bin/bun" --no-env-file test --timeout 30000 --reporter=junit --reporter-outfile="$report" "$@" </dev/null
+}
+
+# counted NAME RC BEGAN: what such a run brought.
+counted() {
+  say "✓ tests ran: $1 ($(($(date +%s) - $3)) s)"
+  count_junit "$STATE/junit-$1.xml"
   # A crash of the runner, or a file that does not load, fails without a failing test case.
-  if [ "$rc" -ne 0 ] && [ "$TEST_FAILED" -eq 0 ]; then TEST_FAILED=1; fi
+  if [ "$2" -ne 0 ] && [ "$TEST_FAILED" -eq 0 ]; then TEST_FAILED=1; fi
   RAN=$((RAN + TEST_PASSED + TEST_FAILED))
   PASSED=$((PASSED + TEST_PASSED)) FAILED=$((FAILED + TEST_FAILED)) SKIPPED=$((SKIPPED + TEST_SKIPPED))
+}
+
+# run_tests NAME ARGS…
+run_tests() {
+  local name="$1" rc=0 began
+  began=$(date +%s)
+  (runner "$@") || rc=$?
+  counted "$name" "$rc" "$began"
+}
+
+# beside NAME ARGS…: one that goes on while others run; `collect NAME` waits for it and counts it.
+beside() {
+  BEGAN[$1]=$(date +%s)
+  runner "$@" >"$STATE/$1.log" 2>&1 &
+  BESIDE[$1]=$!
+}
+
+collect() {
+  local rc=0
+  wait "${BESIDE[$1]}" || rc=$?
+  unset "BESIDE[$1]"
+  cat "$STATE/$1.log"
+  counted "$1" "$rc" "${BEGAN[$1]}"
 }
 
 if [ "$#" -gt 0 ]; then
   run_tests given "$@"
 else
+  # The chaos suite and the end-to-end tests wait much of their time (for leases, for stores that come back) and
+  # have factories of their own; the smaller packages share nothing. They run beside all others, and their words
+  # come when they are over.
+  SMALL=(packages/worker packages/intake packages/gateway packages/github packages/rehearsal packages/cli packages/dashboard packages/shared)
+  beside chaos tests/chaos tests/simulate
+  beside e2e tests/e2e "${SMALL[@]}"
   # Ralph's tests are hundreds of small programs that wait for one another: two files at a time. The others
-  # share a database server, an engine and a Redis, and have the machine to themselves.
+  # share a database server, an engine and a Redis, and go one by one.
   run_tests ralph --parallel=2 packages/ralph tests/liars.test.ts
-  run_tests others --path-ignore-patterns='packages/ralph/**' --path-ignore-patterns='tests/liars.test.ts'
+  ignored=("${SMALL[@]/#/--path-ignore-patterns=}")
+  run_tests others "${ignored[@]/%//**}" --path-ignore-patterns='packages/ralph/**' --path-ignore-patterns='tests/liars.test.ts' --path-ignore-patterns='tests/chaos/**' --path-ignore-patterns='tests/simulate/**' --path-ignore-patterns='tests/e2e/**'
+  collect e2e
+  collect chaos
 fi

@@ -41,7 +41,7 @@ stage_service() {
   place "$TOOLS/bin/bun" "$base/bin/bun" || return 1
   printf '#!/bin/sh\nexec /app/bin/bun /app/packages/cli/src/main.ts "$@"\n' >"$app/bin/factory" && chmod 755 "$app/bin/factory" || return 1
   # Only what git knows or would know: no .env, no data, no node_modules of the host.
-  (cd "$ROOT" && git ls-files -co --exclude-standard -z -- packages migrations prompts package.json bun.lock bunfig.toml tsconfig.json tsconfig.base.json |
+  (cd "$ROOT" && git ls-files -co --exclude-standard -z -- packages migrations prompts patches package.json bun.lock bunfig.toml tsconfig.json tsconfig.base.json |
     while IFS= read -r -d '' file; do [ -f "$file" ] && printf '%s\0' "$file"; done |
     tar -c "${SERVICE_LEFT_OUT[@]}" --null -T -) | tar -x -C "$app" || return 1
   # The lock file speaks of every workspace package, so the two left out are there by name only.

@@ -14,7 +14,7 @@ ensure_bun() {
 }
 
 # What was installed last is remembered, so that a second run does nothing at all.
-packages_fingerprint() { (cd "$ROOT" && cat bun.lock bunfig.toml package.json packages/*/package.json) | sha256sum | cut -c1-16; }
+packages_fingerprint() { (cd "$ROOT" && cat bun.lock bunfig.toml package.json packages/*/package.json patches/*) | sha256sum | cut -c1-16; }
 
 ensure_packages() {
   local stamp="$ROOT/node_modules/.factory-installed" now
