@@ -18,6 +18,7 @@ describeWith(['docker', 'postgres', 'redis'], 'chaos: real processes, killed and
     expect(report.violations).toEqual([])
     expect(report.deaths).toEqual([])
     // nothing in the schedule is a reason to give an item up
+    expect(report.failures).toEqual({})
     expect(report.itemsBy).toEqual({ completed: 400 })
     expect(report.pulls).toBe(400)
     expect(report.killsAndFreezes).toBeGreaterThanOrEqual(50)

@@ -32,6 +32,8 @@ export type ChaosReport = {
   /** How the forge answered. */
   forge: Record<string, number>
   itemsBy: Record<string, number>
+  /** Why items failed. */
+  failures: Record<string, number>
   runsBy: Record<string, number>
   pulls: number
   /** How runs that did not succeed ended, and the last that their workers said. */
@@ -83,6 +85,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       killsAndFreezes: done.filter(({ fault }) => isOfProcess(fault.kind)).length,
       forge: { ...world.forge.faultRates()?.counts },
       itemsBy: countBy(facts.items.map(({ status }) => status)),
+      failures: countBy(facts.items.flatMap((item) => (item.status === 'failed' ? [`${String(item['failure_code'])}: ${String(item['failure_message']).replaceAll(/\d+/g, '#')}`] : []))),
       runsBy: countBy(facts.runs.map(({ kind, status }) => `${kind} ${status}`)),
       pulls: facts.pulls.length,
       trouble: countBy(facts.runs.flatMap((run) => (run.status === 'succeeded' ? [] : [`${run.status}: ${run.outcome?.message ?? 'no word'}: ${(run.log_tail ?? '').trim().split('\n').at(-1)?.slice(0, 200) ?? ''}`]))),

@@ -1,5 +1,6 @@
 import { describeWith } from '@factory/rehearsal/testing'
 import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { connect as dial, createServer } from 'node:net'
 import { connect, type Db, type Query } from './connect.ts'
 import { testDatabase, type TestDatabase } from './testing.ts'
 
@@ -86,4 +87,42 @@ describeWith(['postgres'], 'a connection that is lost', () => {
     held.release()
     expect(await db.sql`select 'mine' as whose`).toMatchObject([{ whose: 'mine' }])
   })
+
+  for (const [how, what] of [['resetAndDestroy', 'is reset'], ['destroy', 'is closed']] as const) {
+    test(`while the driver asks it for its types: it ${what}, whoever waits is told or served by the next one, and nothing ends the process`, async () => {
+      const unheard: unknown[] = []
+      const hear = (reason: unknown) => void unheard.push(reason)
+      process.on('unhandledRejection', hear)
+      const { hostname, port } = new URL(database.url)
+      let lost = 0
+      const between = createServer((near) => {
+        const far = dial(Number(port), hostname)
+        far.on('error', () => near.destroy()).pipe(near)
+        near.on('error', () => far.destroy()).on('data', (chunk: Buffer) => {
+          if (lost < 3 && chunk.includes('typarray')) {
+            lost += 1
+            far.destroy()
+            near[how]()
+          } else far.write(chunk)
+        })
+      })
+      await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve))
+      const address = between.address()
+      const through = new URL(database.url)
+      through.host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+      const other = connect(through.href, { max: 1 })
+      try {
+        let answer: unknown[] = []
+        for (let tries = 0; tries < 5 && answer.length === 0; tries++) answer = await other.sql`select array['a', 'b'] as list`.catch(() => [])
+        expect(answer).toEqual([{ list: ['a', 'b'] }])
+        expect(lost).toBe(3)
+        await heard()
+        expect(unheard).toEqual([])
+      } finally {
+        process.off('unhandledRejection', hear)
+        await other.close()
+        between.close()
+      }
+    })
+  }
 })
