@@ -1,7 +1,8 @@
+import { freePort } from '../packages/cli/src/stack/ports.ts'
 import { connect } from '../packages/orchestrator/src/db/connect.ts'
 import { seedItem } from '../packages/orchestrator/src/testing/seed.ts'
 import { round, type Figure } from './figure.ts'
-import { freePort, startOrchestrator, TOKEN, until } from './orchestrator-process.ts'
+import { startOrchestrator, TOKEN, until } from './orchestrator-process.ts'
 
 const ROUNDS = 3
 /** Down for so long: the driver's waits between tries have grown by then. */
@@ -15,7 +16,7 @@ const IMAGE = 'factory-postgres:17'
  */
 export async function measureReturn(): Promise<Figure[]> {
   const name = `factory-bench-postgres-${process.pid}`
-  const port = freePort()
+  const port = await freePort()
   const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`
   await docker('run', '-d', '--name', name, '-p', `127.0.0.1:${port}:5432`, IMAGE)
   try {

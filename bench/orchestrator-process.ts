@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findClaude } from '../packages/cli/src/stack/find-claude.ts'
+import { freePort } from '../packages/cli/src/stack/ports.ts'
 
 const MAIN = join(import.meta.dir, '../packages/orchestrator/src/main.ts')
 const LIMIT_MS = 60_000
@@ -13,7 +14,7 @@ export type OrchestratorProcess = { url: string; kill(signal: 'SIGKILL' | 'SIGTE
 
 export async function startOrchestrator(databaseUrl: string, settings: Record<string, string> = {}): Promise<OrchestratorProcess> {
   const dir = mkdtempSync(join(tmpdir(), 'factory-bench-'))
-  const port = freePort()
+  const port = await freePort()
   const child = Bun.spawn([process.execPath, MAIN], {
     stdout: 'ignore',
     stderr: 'ignore',
@@ -61,12 +62,4 @@ export async function until(condition: () => Promise<boolean>, what: string): Pr
     await Bun.sleep(5)
   }
   throw new Error(`waited ${LIMIT_MS / 1000} s for ${what}`)
-}
-
-/** A port that the kernel chose and that is free again; somebody could take it meanwhile. */
-export function freePort(): number {
-  const socket = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port } = socket
-  socket.stop(true)
-  return port
 }

@@ -1,6 +1,6 @@
 # Orchestrator, intake, gateway, dashboard and the command line in one image; the command chooses.
 # Context: staged by scripts/build-images.sh: base/ is Bun and the packages, rootfs/ is our code.
-FROM debian:bookworm-slim
+FROM debian:trixie-slim
 # The same line in worker and service: one layer for both.
 RUN apt-get update \
   && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends git ca-certificates \

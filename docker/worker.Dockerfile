@@ -1,7 +1,7 @@
 # A worker: Debian, git, and our tools in /opt/factory. Context: staged by scripts/build-images.sh with
 # every file as it shall be, so that no layer holds one twice (a chmod in a RUN would copy 300 MB of
 # binaries again): base/ changes with versions, rootfs/ with our code.
-FROM debian:bookworm-slim
+FROM debian:trixie-slim
 # The same line in worker and service: one layer for both.
 RUN apt-get update \
   && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends git ca-certificates \

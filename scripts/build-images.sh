@@ -37,7 +37,7 @@ build() {
   hash=$(content_hash "$context")
   tag="factory-$name:$hash"
   if ! docker image inspect "$tag" >/dev/null 2>&1; then
-    ensure_base bookworm
+    ensure_base trixie
     step "build $tag" docker_build "$tag" "$context" "$context/Dockerfile"
     throw_old_away
   fi

@@ -96,17 +96,20 @@ collect() {
 if [ "$#" -gt 0 ]; then
   run_tests given "$@"
 else
-  # The chaos suite and the end-to-end tests wait much of their time (for leases, for stores that come back) and
-  # have factories of their own; the smaller packages share nothing. They run beside all others, and their words
-  # come when they are over.
+  # Four lanes beside each other, each of about a quarter of the work; what runs beside prints when it is over. The chaos
+  # suite and the end-to-end tests wait much of their time (for leases, for stores that come back) and have factories of
+  # their own; the smaller packages share nothing; Ralph's are hundreds of small programs that wait for one another; the
+  # others share a database server, an engine and a Redis, and go one by one.
   SMALL=(packages/worker packages/intake packages/gateway packages/github packages/rehearsal packages/cli packages/dashboard packages/shared)
-  beside chaos tests/chaos tests/simulate
+  RALPH=(packages/ralph tests/liars.test.ts)
+  CHAOS=(tests/chaos tests/simulate)
+  beside chaos "${CHAOS[@]}"
   beside e2e tests/e2e "${SMALL[@]}"
-  # Ralph's tests are hundreds of small programs that wait for one another: two files at a time. The others
-  # share a database server, an engine and a Redis, and go one by one.
-  run_tests ralph --parallel=2 packages/ralph tests/liars.test.ts
-  ignored=("${SMALL[@]/#/--path-ignore-patterns=}")
-  run_tests others "${ignored[@]/%//**}" --path-ignore-patterns='packages/ralph/**' --path-ignore-patterns='tests/liars.test.ts' --path-ignore-patterns='tests/chaos/**' --path-ignore-patterns='tests/simulate/**' --path-ignore-patterns='tests/e2e/**'
-  collect e2e
-  collect chaos
+  beside ralph --parallel=2 "${RALPH[@]}"
+  ignored=()
+  for path in "${SMALL[@]}" "${RALPH[@]}" "${CHAOS[@]}" tests/e2e; do
+    case "$path" in *.ts) ignored+=("--path-ignore-patterns=$path") ;; *) ignored+=("--path-ignore-patterns=$path/**") ;; esac
+  done
+  run_tests others "${ignored[@]}"
+  for lane in e2e chaos ralph; do collect "$lane"; done
 fi

@@ -6,9 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { check } from './check/check.ts'
-import { pointName } from './crash/boundaries.ts'
+import { pointName, type Point } from './crash/boundaries.ts'
 import { runCase, type CrashResult, type CrashWorld } from './crash/case.ts'
-import { PERIODIC } from './crash/wrap.ts'
 import { bundleLight } from './world/bundle-worker.ts'
 
 /** One point again, as a failure names it. */
@@ -16,6 +15,8 @@ const ONLY = process.env['CRASH_POINT']
 
 /** Cases at a time: a case waits most of its time for its processes. */
 const AT_ONCE = 4
+/** Lives that a point is looked for in. */
+const TRIES = 2
 
 describeWith(['postgres', 'redis'], 'an orchestrator killed at every boundary of the protocol', () => {
   const dir = mkdtempSync(join(tmpdir(), 'factory-crash-points-'))
@@ -38,7 +39,7 @@ describeWith(['postgres', 'redis'], 'an orchestrator killed at every boundary of
     const id = crypto.randomUUID().slice(0, 8)
     const whole = await runCase(world, `${id}-whole`, null)
     expect(story(whole)).toEqual(WHOLE)
-    const points = whole.passed.filter((point) => ONLY === undefined || pointName(point) === ONLY)
+    const points = ONLY === undefined ? moments(whole.passed) : whole.passed.filter((point) => pointName(point) === ONLY)
     console.log(`${points.length} crash points: ${points.map(pointName).join(', ')}`)
     expect(points.length).toBeGreaterThanOrEqual(ONLY === undefined ? 70 : 1)
     const kinds = new Set(whole.passed.map(({ name }) => name.split(/[ .]/)[0]))
@@ -51,12 +52,13 @@ describeWith(['postgres', 'redis'], 'an orchestrator killed at every boundary of
       for (let index = next++; index < points.length; index = next++) {
         const point = points[index]
         if (!point) continue
-        const result = await runCase(world, `${id}-${index}`, point)
+        // What the clock asks for (a look, a sweep of what a look found) may not come as often in this life as in the one
+        // that was counted; then nobody was killed, all must be as ever, and it is tried again.
+        let result = await runCase(world, `${id}-${index}`, point)
+        for (let tries = 1; tries < TRIES && !result.killed && Bun.deepEquals(story(result), WHOLE); tries++) result = await runCase(world, `${id}-${index}-${tries}`, point)
         const told = { ...story(result), killed: result.killed }
-        // A look on a timer may not come again after the same commit; then nobody was killed, and all must be as ever.
-        const reached = result.killed || !PERIODIC.includes(point.name)
-        if (Bun.deepEquals(told, { ...WHOLE, killed: reached })) {
-          if (!reached) missed.push(pointName(point))
+        if (Bun.deepEquals(story(result), WHOLE)) {
+          if (!result.killed) missed.push(pointName(point))
           continue
         }
         console.log(`not the same: CRASH_POINT='${pointName(point)}'`, told)
@@ -72,6 +74,14 @@ describeWith(['postgres', 'redis'], 'an orchestrator killed at every boundary of
 
 /** What an item that nobody disturbed leaves behind, and one that lost its orchestrator anywhere, too. */
 const WHOLE = { status: 'completed', losses: 0, attempts: 0, runs: ['build succeeded', 'verify succeeded'], pulls: 1, violations: [] }
+
+/**
+ * Of a point after a call and the one before the next call, which follows it at once, the second: nobody else can tell the
+ * two apart. After a commit somebody may have been answered; such a point stands.
+ */
+function moments(points: readonly Point[]): Point[] {
+  return points.filter((point, index) => point.when === 'before' || point.name.startsWith('commit') || points[index + 1]?.when !== 'before')
+}
 
 function story({ facts }: CrashResult) {
   const [item] = facts.items

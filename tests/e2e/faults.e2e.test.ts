@@ -44,7 +44,7 @@ async function work(runtime: 'process' | 'docker', rate: number, items: number):
     // one each: they would all change the same files
     const repos = Array.from({ length: items }, (_, n) => `faults/sample-${n}`)
     for (const name of repos) await forge.createRepo({ name, from: sampleDir })
-    const [port, gatewayPort] = [await freePort(0), await freePort(0)]
+    const [port, gatewayPort] = [await freePort(), await freePort()]
     const env = {
       PATH: process.env['PATH'] ?? '',
       FACTORY_TOKEN: 'a-token-of-this-test-alone',

@@ -20,7 +20,7 @@ let running: Orchestrator[] = []
 
 /** One orchestrator as a process; all of a test share database, token and engine (a directory). */
 async function begin(options: { leaderSeconds: number; freezeAt?: string }): Promise<Orchestrator> {
-  const port = await freePort(0)
+  const port = await freePort()
   const lines: string[] = []
   const freezeWhen = join(dir, `freeze-${port}`)
   const child = startChild({

@@ -23,7 +23,7 @@ const SERVER_IMAGE = 'factory-postgres:17'
 
 /** A PostgreSQL in a container, the image of scripts/setup.sh, on a port that it keeps over restarts. */
 export async function ownPostgres(options: { started?: boolean } = {}): Promise<OwnStore> {
-  const port = await freePort(0)
+  const port = await freePort()
   const name = `factory-own-postgres-${crypto.randomUUID().slice(0, 8)}`
   const run = ['-p', `127.0.0.1:${port}:5432`, '--shm-size', '64m', SERVER_IMAGE, '-c', 'fsync=off', '-c', 'full_page_writes=off']
   const answers = () => waitFor(async () => (await docker(['exec', name, 'pg_isready', '-q', '-h', '127.0.0.1', '-U', 'postgres'])) === '', () => 'PostgreSQL to answer')
@@ -48,7 +48,7 @@ export async function ownPostgres(options: { started?: boolean } = {}): Promise<
 
 /** A Redis of the test's own; it keeps nothing on disk, so that each start is an empty one. */
 export async function ownRedis(): Promise<OwnStore & { flush(): Promise<void> }> {
-  const port = await freePort(0)
+  const port = await freePort()
   const dir = mkdtempSync(join(tmpdir(), 'factory-own-redis-'))
   let server: ChildProcess
   const ask = async <T>(what: (redis: Redis) => Promise<T>): Promise<T> => {

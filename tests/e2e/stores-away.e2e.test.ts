@@ -50,7 +50,7 @@ describeWith(['docker', 'postgres', 'redis'], 'stores that go away', () => {
     await forge.createRepo({ name: 'acme/shop', from: { 'README.md': '# shop\n' } })
     redis = await ownRedis()
     postgres = await ownPostgres({ started: false })
-    const [orchestrator, dashboard, gateway, intake] = [await freePort(0), await freePort(0), await freePort(0), await freePort(0)]
+    const [orchestrator, dashboard, gateway, intake] = [await freePort(), await freePort(), await freePort(), await freePort()]
     stack = await startStack({
       dataDir: join(dir, 'data'),
       cwd: dir,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Forge } from '@factory/rehearsal'
 import { createLogger } from '@factory/shared'
 import { z } from 'zod'
+import { freePort } from '../../../packages/cli/src/stack/ports.ts'
 import { createClient } from '../../../packages/orchestrator/src/client.ts'
 import { readConfig } from '../../../packages/orchestrator/src/config.ts'
 import { testDatabase } from '../../../packages/orchestrator/src/db/testing.ts'
@@ -12,7 +13,6 @@ import type { Facts } from '../check/facts.ts'
 import { specOf } from '../plan.ts'
 import { observe } from '../run/observe.ts'
 import { pause, until } from '../until.ts'
-import { freePort } from '../world/free-port.ts'
 import { blobName } from '../worker/git-objects.ts'
 import type { WorkerSettings } from '../worker/settings.ts'
 import type { Point } from './boundaries.ts'
@@ -49,7 +49,7 @@ export async function runCase(world: CrashWorld, name: string, at: Point | null)
   writeFileSync(settings.journal, '')
   writeFileSync(join(dir, 'settings.json'), JSON.stringify(settings))
   mkdirSync(join(dir, 'data'))
-  const ports = [freePort(), freePort()] as const
+  const ports = [await freePort(), await freePort()] as const
   const urls = ports.map((port) => `http://127.0.0.1:${port}`)
   const instance = `crash-${name}`
   const env: Record<string, string> = {
@@ -113,7 +113,7 @@ export async function runCase(world: CrashWorld, name: string, at: Point | null)
     const stuck = await until(done, () => 'the second orchestrator to finish', LIMIT_MS, 100).then(() => null, (error: unknown) => error)
     const limits = { workers: 2, workersPerRepo: 2, dailyIterations: 200 }
     const facts = await observe({ db: database, forge: world.forge, repositories: [repo], keys: world.keys, instance, workersDir: join(dir, 'data', 'workers', instance), journal: settings.journal, containers: false, limits }, [{ sourceId: 'crash#1', repo }])
-    if (stuck !== null && !killed) throw stuck
+    if (stuck !== null && !killed) throw new Error(`the first orchestrator was not killed (it ended with ${child.exitCode ?? child.signalCode}), and the work stands still: ${readFileSync(join(dir, 'log'), 'utf8').slice(-3000)}`, { cause: stuck })
     return { killed, passed: killed ? [] : Points.parse(JSON.parse(readFileSync(join(dir, 'passed'), 'utf8'))), facts }
   } finally {
     child.kill('SIGKILL')

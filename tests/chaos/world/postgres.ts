@@ -1,7 +1,7 @@
+import { freePort } from '../../../packages/cli/src/stack/ports.ts'
 import { connect } from '../../../packages/orchestrator/src/db/connect.ts'
 import { until } from '../until.ts'
 import { docker } from './docker.ts'
-import { freePort } from './free-port.ts'
 
 export type OwnPostgres = {
   url: string
@@ -16,7 +16,7 @@ export type OwnPostgres = {
  * with synchronous commits, since a commit that was answered must outlive the postmaster.
  */
 export async function startPostgres(image: string): Promise<OwnPostgres> {
-  const port = freePort()
+  const port = await freePort()
   const name = `factory-chaos-postgres-${crypto.randomUUID().slice(0, 8)}`
   const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', 'fsync=off', 'full_page_writes=off', 'synchronous_commit=on', 'max_connections=100']
   await docker('run', '-d', '--name', name, '--network', 'host', '--shm-size', '256m', image, ...settings.flatMap((setting) => ['-c', setting]))

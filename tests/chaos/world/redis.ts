@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { pause, until } from '../until.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../../../packages/cli/src/stack/ports.ts'
 
 export type OwnRedis = {
   url: string
@@ -14,7 +14,7 @@ export type OwnRedis = {
 
 /** A Redis that may be killed: it keeps nothing on disk. */
 export async function startRedis(): Promise<OwnRedis> {
-  const port = freePort()
+  const port = await freePort()
   const url = `redis://127.0.0.1:${port}`
   const spawn = () => Bun.spawn(['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no'], { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
   let server = spawn()

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startForge, type Forge } from '@factory/rehearsal'
+import { freePort } from '../../../packages/cli/src/stack/ports.ts'
 import { createClient, type Client } from '../../../packages/orchestrator/src/client.ts'
 import { connect, type Db } from '../../../packages/orchestrator/src/db/connect.ts'
 import { migrate } from '../../../packages/orchestrator/src/db/migrate.ts'
@@ -13,7 +14,6 @@ import { bundleWorker } from './bundle-worker.ts'
 import { removeVolumes } from './containers.ts'
 import { openDoor } from './door.ts'
 import { startFleet, type Fleet } from './fleet.ts'
-import { freePort } from './free-port.ts'
 import { startPostgres, type OwnPostgres } from './postgres.ts'
 import { startRedis, type OwnRedis } from './redis.ts'
 
@@ -82,7 +82,7 @@ export async function openWorld({ seed, items, variant, postgresImage, workerIma
     forge.setFaultRates({ refuse: 0.05, executeThenFail: 0.05, seed })
     mkdirSync(join(dir, 'data'))
     const limits = { ...(workerImage === null ? { workers: 16, workersPerRepo: 4 } : { workers: 4, workersPerRepo: 2 }), dailyIterations: Math.ceil(items * 0.4) }
-    const ports = [freePort(), freePort()]
+    const ports = [await freePort(), await freePort()]
     const urls = ports.map((port) => `http://127.0.0.1:${port}`)
     if (workerImage !== null) {
       const door = openDoor(join(doorDir, 'gateway.sock'), settings, urls)

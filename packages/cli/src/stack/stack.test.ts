@@ -37,7 +37,7 @@ describe('before anything is started', () => {
   })
 
   test('a port in use is seen, and another one taken where that is allowed', async () => {
-    const port = await freePort(0)
+    const port = await freePort()
     expect(await isFree(port)).toBe(true)
     const server = createServer().listen(port, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))

@@ -72,7 +72,7 @@ export function makeStage(template: Template): Stage {
 function wrapGit(stage: Stage, killAt: number): void {
   const file = join(stage.root, 'bin', 'git')
   const note = (name: string): string => `'${join(stage.notes, name)}'`
-  const kill = `[ "$(stat -c %s ${note('steps')})" -ge ${killAt} ] && read -r ralph < ${note('pid')} && [ "$PPID" = "$ralph" ] && kill -KILL "$ralph" && exit 137`
+  const kill = `read -r steps < ${note('steps')}; [ "\${#steps}" -ge ${killAt} ] && read -r ralph < ${note('pid')} && [ "$PPID" = "$ralph" ] && kill -KILL "$ralph" && exit 137`
   const step = [`printf . >> ${note('steps')}`, ...(killAt > 0 ? [kill] : [])].join('\n')
   writeFileSync(file, `#!/bin/sh\n${step}\nexec '${REAL_GIT}' "$@"\n`)
   chmodSync(file, 0o755)

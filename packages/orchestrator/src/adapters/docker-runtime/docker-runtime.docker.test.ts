@@ -115,7 +115,7 @@ describeWith(['docker', 'worker-image'], 'workers in Docker', () => {
     const volume = 'factory-test-socket-volume'
     const places = '/run/factory /cache /opt/factory'
     const maker = await docker.createContainer({
-      Image: 'debian:bookworm-slim',
+      Image: 'debian:trixie-slim',
       Entrypoint: ['/bin/sh', '-c', `mkdir -p ${places} && touch /run/factory/gateway.sock && chown -R 4242 ${places} && chmod 700 ${places}`],
     })
     await maker.start()

@@ -86,7 +86,7 @@ describeWith(['docker', 'worker-image'], 'what is left on an engine', () => {
   test('tools of an image go when it has lost its name, is not the present one, is old, and nobody uses them', async () => {
     const tag = `factory-test-tools-${process.pid}`
     const build = async (content: string): Promise<string> => {
-      const maker = await docker.createContainer({ Image: 'debian:bookworm-slim', Entrypoint: ['/bin/sh', '-c', `mkdir -p /opt/factory /cache && echo ${content} > /opt/factory/tool`] })
+      const maker = await docker.createContainer({ Image: 'debian:trixie-slim', Entrypoint: ['/bin/sh', '-c', `mkdir -p /opt/factory /cache && echo ${content} > /opt/factory/tool`] })
       await maker.start()
       await maker.wait()
       await maker.commit({ repo: tag, tag: 'latest' })
