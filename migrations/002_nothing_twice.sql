@@ -368,6 +368,34 @@ end $$;
 
 drop function admit(integer, integer, integer, integer, integer, integer, integer);
 
+-- The first that waits, of each of these repositories in each of these classes: ids and since when, in the order of
+-- the two lists (all classes of the first repository first); 0 where nothing waits. p_verify: of those that wait to be
+-- verified; else of all others. p_except: passed over.
+create function waiting_heads(p_repos text[], p_ranks integer[], p_verify boolean, p_except integer[], out ids integer[], out since timestamptz[])
+language plpgsql stable as $$
+begin
+  -- Two statements: each has a partial index of its own.
+  if p_verify then
+    select array_agg(coalesce(head.id, 0) order by repo.nth, class.nth), array_agg(coalesce(head.queued_at, 'infinity') order by repo.nth, class.nth)
+      into ids, since
+      from unnest(p_repos) with ordinality as repo(name, nth) cross join unnest(p_ranks) with ordinality as class(rank, nth)
+      left join lateral (
+        select w.id, w.queued_at from work_items w
+        where w.repo = repo.name and w.priority_rank = class.rank and w.status = 'verifying' and w.current_run_id is null and not w.parked and w.id <> all (p_except)
+        order by w.queued_at, w.id limit 1
+      ) head on true;
+  else
+    select array_agg(coalesce(head.id, 0) order by repo.nth, class.nth), array_agg(coalesce(head.queued_at, 'infinity') order by repo.nth, class.nth)
+      into ids, since
+      from unnest(p_repos) with ordinality as repo(name, nth) cross join unnest(p_ranks) with ordinality as class(rank, nth)
+      left join lateral (
+        select w.id, w.queued_at from work_items w
+        where w.repo = repo.name and w.priority_rank = class.rank and w.status in ('drafting', 'queued') and w.current_run_id is null and not w.parked and w.id <> all (p_except)
+        order by w.queued_at, w.id limit 1
+      ) head on true;
+  end if;
+end $$;
+
 -- Gives waiting items runs, up to p_at_most, and says why it stopped short of that. All limits are checked
 -- under the lock of factory_state in one transaction, so that no number of callers can overshoot them. It is
 -- PL/pgSQL because in one CTE statement the snapshot would predate the lock.
@@ -403,9 +431,19 @@ declare
   v_cooldown interval;
   v_age double precision := 3600.0 * (p_limits ->> 'ageHours')::double precision;
   v_live integer;
-  v_live_of jsonb;            -- live runs of each repository that has any
   v_remaining integer;
-  v_verifies boolean;         -- is anything there to be verified?
+  v_repos text[];             -- every repository, and of each: its live runs, and when it was served last
+  v_live_of integer[];
+  v_served timestamptz[];
+  v_stages integer[];         -- 1: verify critical, 2: verify others, 3: critical, 4: others
+  v_stage integer;
+  v_ranks integer[];          -- classes of this stage
+  v_ids integer[];            -- their heads, as waiting_heads() gives them
+  v_since timestamptz[];
+  v_at integer;               -- the place of one of them
+  v_repo integer;             -- and of its repository
+  v_spawned boolean := false;
+  v_next record;
   v_refused text;             -- why no run that uses the model may start now
   v_refused_until timestamptz;
   v_admitted integer := 0;
@@ -436,143 +474,134 @@ begin
   end if;
 
   -- One statement: a heartbeat moves iterations from "set aside" to "used" in one transaction.
-  select coalesce(sum(of.n), 0), coalesce(jsonb_object_agg(of.repo, of.n), '{}'),
-      v_daily - coalesce(sum(of.reserved), 0) - coalesce((select b.iterations from budget_days b where b.day = v_today), 0)
-    into v_live, v_live_of, v_remaining
-    from (select i.repo, count(*) as n, sum(greatest(r.iterations_granted - r.iterations, 0)) as reserved
-      from runs r join work_items i on i.id = r.item_id where r.status in ('starting', 'running') group by i.repo) of;
-  v_verifies := exists (select from work_items w where w.status = 'verifying' and w.current_run_id is null and not w.parked);
+  with live as (
+    select i.repo, count(*)::integer as n, sum(greatest(r.iterations_granted - r.iterations, 0)) as reserved
+    from runs r join work_items i on i.id = r.item_id where r.status in ('starting', 'running') group by i.repo
+  )
+  select coalesce((select sum(l.n) from live l), 0), array_agg(repo.name order by repo.name), array_agg(coalesce(l.n, 0) order by repo.name),
+      array_agg(coalesce(repo.last_admitted_at, '-infinity') order by repo.name),
+      v_daily - coalesce((select sum(l.reserved) from live l), 0) - coalesce((select b.iterations from budget_days b where b.day = v_today), 0)
+    into v_live, v_repos, v_live_of, v_served, v_remaining
+    from repositories repo left join live l on l.repo = repo.name;
+  v_stages := case when exists (select from work_items w where w.status = 'verifying' and w.current_run_id is null and not w.parked) then '{1,2,3,4}' else '{3,4}' end::integer[];
 
-  while v_admitted < p_at_most loop
-    if v_live >= v_max_workers then
-      return query select 'worker_slot', null::integer, null::integer, null::timestamptz;
-      return;
-    end if;
-    v_refused := null;
-    v_refused_until := null;
-    if v_account.state = 'paused' and v_account.paused_until > v_now then
-      v_refused := 'usage_limit';
-      v_refused_until := v_account.paused_until;
-    elsif v_account.state = 'probing' and exists (select from runs r where r.id = v_account.canary_run_id and r.status in ('starting', 'running')) then
-      v_refused := 'usage_limit';
-    elsif v_remaining < 1 then
-      v_refused := 'daily_budget';
-      v_refused_until := ((v_today + 1)::timestamp at time zone 'utc');
-    -- a start in the future was written before the server's clock went back
-    elsif v_state.last_spawn_at <= v_now and v_state.last_spawn_at + v_cooldown > v_now then
-      v_refused := 'cooldown';
-      v_refused_until := v_state.last_spawn_at + v_cooldown;
-    end if;
-
-    -- Class 0 (critical) by itself: where it has a head, no other is looked at.
-    v_id := null;
-    if v_verifies then
-      for v_class in 0..1 loop
-        select head.id into v_id
-        from repositories repo
-        cross join generate_series(v_class, v_class * 3) as class(rank)
-        cross join lateral (
-          select w.id, w.queued_at from work_items w
-          where w.repo = repo.name and w.priority_rank = class.rank and w.status = 'verifying' and w.current_run_id is null and not w.parked and w.id <> all (v_busy)
-          order by w.queued_at, w.id limit 1
-        ) head
-        where v_per_repo < 1 or coalesce((v_live_of ->> repo.name)::integer, 0) < v_per_repo
-        order by case when class.rank = 0 then 0 else greatest(1, class.rank - floor(extract(epoch from v_now - head.queued_at) / v_age)) end,
-          coalesce((v_live_of ->> repo.name)::integer, 0), repo.last_admitted_at nulls first, head.queued_at, head.id
-        limit 1;
-        exit when v_id is not null;
-      end loop;
-    end if;
-    if v_id is null and v_refused is null then
-      for v_class in 0..1 loop
-        select head.id into v_id
-        from repositories repo
-        cross join generate_series(v_class, v_class * 3) as class(rank)
-        cross join lateral (
-          select w.id, w.queued_at from work_items w
-          where w.repo = repo.name and w.priority_rank = class.rank and w.status in ('drafting', 'queued') and w.current_run_id is null and not w.parked and w.id <> all (v_busy)
-          order by w.queued_at, w.id limit 1
-        ) head
-        where v_per_repo < 1 or coalesce((v_live_of ->> repo.name)::integer, 0) < v_per_repo
-        order by case when class.rank = 0 then 0 else greatest(1, class.rank - floor(extract(epoch from v_now - head.queued_at) / v_age)) end,
-          coalesce((v_live_of ->> repo.name)::integer, 0), repo.last_admitted_at nulls first, head.queued_at, head.id
-        limit 1;
-        exit when v_id is not null;
-      end loop;
-    end if;
-    if v_id is null then
-      return query select coalesce(v_refused, 'nothing'), null::integer, null::integer, v_refused_until;
-      return;
-    end if;
-    v_looks := v_looks + 1;
-    if v_looks > c_looks or v_parked > c_parked then
-      return query select 'again', null::integer, null::integer, null::timestamptz;
-      return;
-    end if;
-
-    -- The head was chosen without a lock; take it by primary key and look again.
-    select * into v_item from work_items w
-      where w.id = v_id and w.current_run_id is null and w.status in ('drafting', 'queued', 'verifying') for update skip locked;
-    if not found then
-      v_busy := v_busy || v_id;
-      continue;
-    end if;
-    if v_item.not_before > v_now then
-      update work_items w set parked = true where w.id = v_id;
-      continue;
-    end if;
-    if v_item.status = 'queued' and v_item.files <> '{}' then
-      v_blocker := blocker_of(v_item.repo, v_item.files, v_now);
-      if v_blocker is not null then
-        update work_items w set parked = true, blocked_by = v_blocker where w.id = v_id;
-        insert into blockers (run_id) values (v_blocker) on conflict (run_id) do nothing;
-        if v_looks > c_alone then v_parked := v_parked + park_behind(v_item.repo, v_item.priority_rank, v_blocker, c_window, v_now); end if;
-        continue;
+  -- Heads are looked for once for each stage, and again only where one was taken: what comes to wait meanwhile is for
+  -- the next call. A stage that has nothing more to give gets nothing new before the end of the call.
+  <<admission>>
+  foreach v_stage in array v_stages loop
+    v_ids := null;
+    v_ranks := case when v_stage in (1, 3) then '{0}' else '{1,2,3}' end;
+    loop
+      exit admission when v_admitted >= p_at_most;
+      if v_live >= v_max_workers then
+        return query select 'worker_slot', null::integer, null::integer, null::timestamptz;
+        exit admission;
       end if;
-    end if;
-
-    v_kind := case v_item.status when 'drafting' then 'spec' when 'verifying' then 'verify' else 'build' end;
-    v_granted := case v_kind when 'verify' then 0 when 'spec' then least(3, v_remaining) else least((p_limits ->> 'maxIterations')::integer, v_remaining) end;
-    v_token := nextval('fencing_token');
-    -- One statement. Of the item it does what change_item() would with this patch: its row is locked and read already.
-    with run as (
-      insert into runs (item_id, kind, attempt, token, worker, started_at, lease_expires_at, iterations_granted, account, epoch)
-      values (v_item.id, v_kind, v_item.attempts + 1, v_token, format('factory-worker-%s-%s', v_item.id, v_token), v_now,
-        v_now + make_interval(secs => (p_limits ->> 'leaseSeconds')::double precision), v_granted, v_account.name, p_epoch)
-      returning id
-    ), item as (
-      update work_items w set status = case v_kind when 'build' then 'in_progress' else v_item.status end, current_run_id = run.id,
-        not_before = null, wait_code = null, wait_message = null, parked = false, blocked_by = null, revision = v_item.revision + 1, updated_at = v_now
-      from run where w.id = v_item.id
-    ), repo as (
-      update repositories set last_admitted_at = v_now where name = v_item.repo
-    ), told as (
-      insert into work_events (type, item_id, run_id, data, patch)
-      select 'run.admitted', v_item.id, run.id,
-        jsonb_build_object('kind', v_kind, 'token', v_token, 'attempt', v_item.attempts + 1, 'priority', v_item.priority, 'from', v_item.status,
-          'waitedSeconds', round(extract(epoch from v_now - v_item.queued_at))),
-        jsonb_build_object('current_run_id', run.id, 'not_before', null, 'wait_code', null, 'wait_message', null, 'revision', v_item.revision + 1, 'updated_at', v_now)
-          || case v_kind when 'build' then jsonb_build_object('status', 'in_progress') else '{}' end
-      from run
-      union all
-      select 'work.status', v_item.id, run.id, jsonb_build_object('from', v_item.status, 'to', 'in_progress', 'reason', 'admitted'), null
-      from run where v_kind = 'build'
-    )
-    select run.id into v_run from run;
-    if v_kind <> 'verify' then
-      update factory_state set last_spawn_at = v_now where singleton;
-      v_state.last_spawn_at := v_now;
-      if v_account.state <> 'open' then
-        -- probing again: the canary before this one ended without a verdict
-        if v_account.state = 'probing' then update accounts a set state = 'paused', canary_run_id = null, paused_until = v_now where a.name = v_account.name; end if;
-        update accounts a set state = 'probing', paused_until = null, canary_run_id = v_run where a.name = v_account.name returning * into v_account;
-        perform record_event('account.probed', v_item.id, v_run, jsonb_build_object('account', v_account.name));
+      if v_stage > 2 then
+        v_refused := null;
+        if v_account.state = 'paused' and v_account.paused_until > v_now then
+          v_refused := 'usage_limit';
+          v_refused_until := v_account.paused_until;
+        elsif v_account.state = 'probing' and exists (select from runs r where r.id = v_account.canary_run_id and r.status in ('starting', 'running')) then
+          v_refused := 'usage_limit';
+        elsif v_remaining < 1 then
+          v_refused := 'daily_budget';
+          v_refused_until := ((v_today + 1)::timestamp at time zone 'utc');
+        -- a start in the future was written before the server's clock went back
+        elsif v_state.last_spawn_at <= v_now and v_state.last_spawn_at + v_cooldown > v_now then
+          v_refused := 'cooldown';
+          v_refused_until := v_state.last_spawn_at + v_cooldown;
+        end if;
+        if v_refused is not null then
+          return query select v_refused, null::integer, null::integer, v_refused_until;
+          exit admission;
+        end if;
       end if;
-    end if;
-    v_live := v_live + 1;
-    v_live_of := v_live_of || jsonb_build_object(v_item.repo, coalesce((v_live_of ->> v_item.repo)::integer, 0) + 1);
-    v_remaining := v_remaining - v_granted;
-    v_admitted := v_admitted + 1;
-    return query select 'admitted', v_run, v_item.id, null::timestamptz;
+
+      if v_ids is null then
+        select h.ids, h.since into v_ids, v_since from waiting_heads(v_repos, v_ranks, v_stage < 3, v_busy) h;
+      end if;
+      -- One class alone (critical) is in order as it is; in the others waiting makes up for what is lacking in priority.
+      select h.place into v_at from unnest(v_ids, v_since) with ordinality as h(id, queued_at, place)
+        where h.id <> 0 and (v_per_repo < 1 or v_live_of[(h.place - 1) / cardinality(v_ranks) + 1] < v_per_repo)
+        order by greatest(1, v_ranks[(h.place - 1) % cardinality(v_ranks) + 1] - floor(extract(epoch from v_now - h.queued_at) / v_age)),
+          v_live_of[(h.place - 1) / cardinality(v_ranks) + 1], v_served[(h.place - 1) / cardinality(v_ranks) + 1], h.queued_at, h.id
+        limit 1;
+      exit when not found;
+      v_id := v_ids[v_at];
+      v_repo := (v_at - 1) / cardinality(v_ranks) + 1;
+      v_looks := v_looks + 1;
+      if v_looks > c_looks or v_parked > c_parked then
+        return query select 'again', null::integer, null::integer, null::timestamptz;
+        exit admission;
+      end if;
+
+      -- The head was chosen without a lock; take it by primary key and look again.
+      v_blocker := null;
+      select * into v_item from work_items w
+        where w.id = v_id and w.current_run_id is null and w.status in ('drafting', 'queued', 'verifying') for update skip locked;
+      if not found then
+        v_busy := v_busy || v_id;
+      elsif v_item.not_before > v_now then
+        update work_items w set parked = true where w.id = v_id;
+      else
+        if v_item.status = 'queued' and v_item.files <> '{}' then v_blocker := blocker_of(v_item.repo, v_item.files, v_now); end if;
+        if v_blocker is not null then
+          update work_items w set parked = true, blocked_by = v_blocker where w.id = v_id;
+          insert into blockers (run_id) values (v_blocker) on conflict (run_id) do nothing;
+          if v_looks > c_alone then v_parked := v_parked + park_behind(v_item.repo, v_item.priority_rank, v_blocker, c_window, v_now); end if;
+        else
+          v_kind := case v_item.status when 'drafting' then 'spec' when 'verifying' then 'verify' else 'build' end;
+          v_granted := case v_kind when 'verify' then 0 when 'spec' then least(3, v_remaining) else least((p_limits ->> 'maxIterations')::integer, v_remaining) end;
+          v_token := nextval('fencing_token');
+          -- One statement. Of the item it does what change_item() would with this patch: its row is locked and read already.
+          with run as (
+            insert into runs (item_id, kind, attempt, token, worker, started_at, lease_expires_at, iterations_granted, account, epoch)
+            values (v_item.id, v_kind, v_item.attempts + 1, v_token, format('factory-worker-%s-%s', v_item.id, v_token), v_now,
+              v_now + make_interval(secs => (p_limits ->> 'leaseSeconds')::double precision), v_granted, v_account.name, p_epoch)
+            returning id
+          ), item as (
+            update work_items w set status = case v_kind when 'build' then 'in_progress' else v_item.status end, current_run_id = run.id,
+              not_before = null, wait_code = null, wait_message = null, parked = false, blocked_by = null, revision = v_item.revision + 1, updated_at = v_now
+            from run where w.id = v_item.id
+          ), told as (
+            insert into work_events (type, item_id, run_id, data, patch)
+            select 'run.admitted', v_item.id, run.id,
+              jsonb_build_object('kind', v_kind, 'token', v_token, 'attempt', v_item.attempts + 1, 'priority', v_item.priority, 'from', v_item.status,
+                'waitedSeconds', round(extract(epoch from v_now - v_item.queued_at))),
+              jsonb_build_object('current_run_id', run.id, 'not_before', null, 'wait_code', null, 'wait_message', null, 'revision', v_item.revision + 1, 'updated_at', v_now)
+                || case v_kind when 'build' then jsonb_build_object('status', 'in_progress') else '{}' end
+            from run
+            union all
+            select 'work.status', v_item.id, run.id, jsonb_build_object('from', v_item.status, 'to', 'in_progress', 'reason', 'admitted'), null
+            from run where v_kind = 'build'
+          )
+          select run.id into v_run from run;
+          if v_kind <> 'verify' then
+            v_spawned := true;
+            v_state.last_spawn_at := v_now;
+            if v_account.state <> 'open' then
+              -- probing again: the canary before this one ended without a verdict
+              if v_account.state = 'probing' then update accounts a set state = 'paused', canary_run_id = null, paused_until = v_now where a.name = v_account.name; end if;
+              update accounts a set state = 'probing', paused_until = null, canary_run_id = v_run where a.name = v_account.name returning * into v_account;
+              perform record_event('account.probed', v_item.id, v_run, jsonb_build_object('account', v_account.name));
+            end if;
+          end if;
+          v_live := v_live + 1;
+          v_live_of[v_repo] := v_live_of[v_repo] + 1;
+          v_served[v_repo] := v_now;
+          v_remaining := v_remaining - v_granted;
+          v_admitted := v_admitted + 1;
+          return query select 'admitted', v_run, v_item.id, null::timestamptz;
+        end if;
+      end if;
+      select h.ids[1] as id, h.since[1] as queued_at into v_next
+        from waiting_heads(v_repos[v_repo:v_repo], array[v_ranks[(v_at - 1) % cardinality(v_ranks) + 1]], v_stage < 3, v_busy) h;
+      v_ids[v_at] := v_next.id;
+      v_since[v_at] := v_next.queued_at;
+    end loop;
+    if v_stage = 4 then return query select 'nothing', null::integer, null::integer, null::timestamptz; end if;
   end loop;
+  if v_spawned then update factory_state set last_spawn_at = v_now where singleton; end if;
+  update repositories repo set last_admitted_at = v_now from unnest(v_repos, v_served) as served(name, at) where served.at = v_now and repo.name = served.name;
 end $$;

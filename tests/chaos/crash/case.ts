@@ -54,7 +54,7 @@ export async function runCase(world: CrashWorld, name: string, at: Point | null)
   const instance = `crash-${name}`
   const env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '',
-    LOG_LEVEL: 'error',
+    LOG_LEVEL: 'info',
     INSTANCE: instance,
     DATA_DIR: join(dir, 'data'),
     DATABASE_URL: database.url,

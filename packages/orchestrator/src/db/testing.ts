@@ -9,47 +9,52 @@ export type TestDatabase = Db & {
   drop(): Promise<void>
 }
 
-const server = (): URL => new URL(need('postgres'))
-const named = (name: string): string => {
-  const url = server()
+const named = (server: string, name: string): string => {
+  const url = new URL(server)
   url.pathname = `/${name}`
   return url.toString()
 }
 
-let template: Promise<string> | undefined
+/** By server. */
+const templates = new Map<string, Promise<string>>()
 
 /**
  * A database of its own for one test, migrated, on the server of TEST_DATABASE_URL: a clone of a
  * template that is made once per version of the migrations, whichever test process comes first.
+ * `server`: another one, for a test that holds a transaction open for long, which holds up the event streams
+ * of every database of its server.
  */
-export async function testDatabase(options: ConnectOptions = {}): Promise<TestDatabase> {
-  template ??= makeTemplate()
+export async function testDatabase({ server = need('postgres'), ...options }: ConnectOptions & { server?: string } = {}): Promise<TestDatabase> {
+  const template = templates.get(server) ?? makeTemplate(server)
+  templates.set(server, template)
   const name = `factory_test_${randomBytes(6).toString('hex')}`
   const from = await template
-  await asAdmin((admin) => admin.sql.unsafe(`create database ${name} template ${from}`))
-  const url = named(name)
+  // by files: through the log it takes twice as long
+  await asAdmin(server, (admin) => admin.sql.unsafe(`create database ${name} template ${from} strategy file_copy`))
+  const url = named(server, name)
   const db = connect(url, { max: 4, ...options })
   return {
     ...db,
     url,
     async drop() {
       await db.close()
-      await asAdmin((admin) => admin.sql.unsafe(`drop database if exists ${name} with (force)`))
+      await asAdmin(server, (admin) => admin.sql.unsafe(`drop database if exists ${name} with (force)`))
     },
   }
 }
 
 /** An empty database, for tests of the migrations themselves. */
 export async function emptyDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  const server = need('postgres')
   const name = `factory_test_${randomBytes(6).toString('hex')}`
-  await asAdmin((admin) => admin.sql.unsafe(`create database ${name}`))
-  return { url: named(name), drop: () => asAdmin((admin) => admin.sql.unsafe(`drop database if exists ${name} with (force)`)) }
+  await asAdmin(server, (admin) => admin.sql.unsafe(`create database ${name}`))
+  return { url: named(server, name), drop: () => asAdmin(server, (admin) => admin.sql.unsafe(`drop database if exists ${name} with (force)`)) }
 }
 
-async function makeTemplate(): Promise<string> {
+async function makeTemplate(server: string): Promise<string> {
   const checksum = createHash('sha256').update(readMigrations().map((migration) => migration.checksum).join()).digest('hex').slice(0, 16)
   const name = `factory_template_${checksum}`
-  await asAdmin(async (admin) => {
+  await asAdmin(server, async (admin) => {
     // Test processes that start together make one template: the first under this lock. It is built under
     // another name, so that a template that exists is a whole one.
     await admin.sql`select pg_advisory_lock(7236102)`
@@ -58,7 +63,7 @@ async function makeTemplate(): Promise<string> {
     const raw = `${name}_raw`
     await admin.sql.unsafe(`drop database if exists ${raw} with (force)`)
     await admin.sql.unsafe(`create database ${raw}`)
-    const db = connect(named(raw), { max: 1 })
+    const db = connect(named(server, raw), { max: 1 })
     await migrate(db.sql).finally(() => db.close())
     await admin.sql.unsafe(`alter database ${raw} rename to ${name}`)
   })
@@ -66,8 +71,8 @@ async function makeTemplate(): Promise<string> {
 }
 
 /** One connection that is closed again, which also gives its advisory lock back. */
-async function asAdmin(work: (admin: Db) => Promise<unknown>): Promise<void> {
-  const admin = connect(server().toString(), { max: 1, statementTimeoutMs: 60_000 })
+async function asAdmin(server: string, work: (admin: Db) => Promise<unknown>): Promise<void> {
+  const admin = connect(server, { max: 1, statementTimeoutMs: 60_000 })
   try {
     await work(admin)
   } finally {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { array, asyncProperty, assert, boolean, constantFrom, integer, option, record, subarray, type Arbitrary } from 'fast-check'
 import { testDatabase, type TestDatabase } from '../db/testing.ts'
 import { seedItem, seedRun } from '../testing/seed.ts'
-import { choose, type Choice, type Limits } from './order.ts'
+import { choose, type Choice, type Limits, type Situation } from './order.ts'
 import { callAdmit } from '../scheduler/store.ts'
 import { readSituation } from './situation.ts'
 
@@ -119,6 +119,42 @@ describeWith(['postgres'], 'the pure model of admission', () => {
         }
       }),
       { numRuns: 150 },
+    )
+  }, 120_000)
+
+  /** What one call that may admit many chooses by the model: one after another, at one moment. */
+  function chooseMany(given: World, before: Situation, limits: Limits, atMost: number): { items: number[]; outcome: string | null } {
+    const situation = { ...before, items: [...before.items], runs: [...before.runs], lastAdmittedAt: new Map(before.lastAdmittedAt) }
+    const items: number[] = []
+    while (items.length < atMost) {
+      const choice = choose(situation, limits)
+      if (choice.outcome !== 'admitted') return { items, outcome: choice.outcome }
+      const { item } = choice
+      const left = limits.dailyIterations - situation.iterationsToday - situation.runs.reduce((sum, run) => sum + run.reserved, 0)
+      const kind = ({ drafting: 'spec', queued: 'build', verifying: 'verify' } as const)[item.status]
+      items.push(item.id)
+      situation.items.splice(situation.items.indexOf(item), 1)
+      situation.runs.push({ repo: item.repo, kind, files: item.files, reserved: Math.min({ spec: 3, build: 5, verify: 0 }[kind], left) })
+      situation.lastAdmittedAt.set(item.repo, situation.now)
+      if (kind === 'verify') continue
+      situation.lastSpawnAt = situation.now
+      // an account that met its limit is tried by one run
+      if (given.canary !== 'none' || given.pausedMinutes !== null) situation.account = { pausedUntil: null, canaryLive: true }
+    }
+    return { items, outcome: null }
+  }
+
+  test('many in one call are those that one after another would be', async () => {
+    await assert(
+      asyncProperty(world, integer({ min: 2, max: 8 }), async (given, atMost) => {
+        await build(given)
+        const { limits } = given
+        const config = { MAX_WORKERS: limits.maxWorkers, MAX_WORKERS_PER_REPO: limits.maxWorkersPerRepo, DAILY_BUDGET: limits.dailyIterations, COOLDOWN_SECONDS: limits.cooldownSeconds }
+        const seen = await readSituation({ db, clock: { now: () => new Date() }, config }, 1000)
+        const rows = await admit(limits, atMost)
+        expect({ items: rows.flatMap(({ itemId }) => itemId ?? []), outcome: rows.find(({ runId }) => runId === null)?.outcome ?? null }).toEqual(chooseMany(given, seen.situation, limits, atMost))
+      }),
+      { numRuns: 60 },
     )
   }, 120_000)
 
