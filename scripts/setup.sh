@@ -42,11 +42,22 @@ setup_tests() {
   has_engine='' has_postgres='' worker_image=''
   if start_engine; then has_engine=1; else warn "no Docker engine answers: tests on containers and PostgreSQL are skipped"; fi
   if have redis-server; then start_redis || warn "Redis did not start: its tests are skipped"; else warn "no redis-server: its tests are skipped"; fi
-  if [ -n "$has_engine" ]; then
-    if ensure_postgres_image && start_postgres; then has_postgres=1; else warn "no PostgreSQL: its tests are skipped"; fi
-    worker_image=$("$ROOT/scripts/build-images.sh" worker) || { worker_image='' && warn "no worker image: its tests are skipped"; }
+  local chromium='' postgres='' built
+  # What waits for the network or for one processor does so side by side; the base of both images comes first.
+  if [ -n "$has_engine" ]; then ensure_base trixie || true; fi
+  if is_root && ! have chromium && ! have chromium-browser && ! have google-chrome; then
+    apt_missing chromium &
+    chromium=$!
   fi
-  if is_root && ! have chromium && ! have chromium-browser && ! have google-chrome; then apt_missing chromium || warn "no Chromium: the dashboard's tests are skipped"; fi
+  if [ -n "$has_engine" ]; then
+    { ensure_postgres_image && start_postgres; } &
+    postgres=$!
+    built=$(mktemp)
+    if "$ROOT/scripts/build-images.sh" worker >"$built"; then worker_image=$(cat "$built"); else warn "no worker image: its tests are skipped"; fi
+    rm -f "$built"
+    if wait "$postgres"; then has_postgres=1; else warn "no PostgreSQL: its tests are skipped"; fi
+  fi
+  [ -z "$chromium" ] || wait "$chromium" || warn "no Chromium: the dashboard's tests are skipped"
   write_env
 }
 

@@ -37,6 +37,11 @@ trap 'exit 143' TERM
 check() {
   if step "$1" "$TOOLS/bin/bun" run --silent "$2"; then PASSED=$((PASSED + 1)); else FAILED=$((FAILED + 1)); fi
 }
+checks() {
+  check "oxlint" lint
+  check "tsc" typecheck
+  check "knip" knip
+}
 
 # Services that somebody started before us stay when we go.
 [ -f "$STATE/env" ] || OURS=1
@@ -45,10 +50,6 @@ step_start=$(date +%s)
 say "✓ set up ($(($(date +%s) - step_start)) s)"
 # shellcheck source=/dev/null
 . "$STATE/env"
-
-check "oxlint" lint
-check "tsc" typecheck
-check "knip" knip
 
 # runner NAME ARGS…: becomes the test runner. In a subshell, so that who ends that ends it.
 runner() {
@@ -94,22 +95,25 @@ collect() {
 }
 
 if [ "$#" -gt 0 ]; then
+  checks
   run_tests given "$@"
 else
-  # Four lanes beside each other, each of about a quarter of the work; what runs beside prints when it is over. The chaos
-  # suite and the end-to-end tests wait much of their time (for leases, for stores that come back) and have factories of
-  # their own; the smaller packages share nothing; Ralph's are hundreds of small programs that wait for one another; the
-  # others share a database server, an engine and a Redis, and go one by one.
+  # Lanes beside each other; what runs beside prints when it is over. The chaos suite and the end-to-end tests wait much
+  # of their time (for leases, for stores that come back) and have factories of their own; the smaller packages share
+  # nothing; Ralph's are hundreds of small programs that wait for one another; the others share a database server, an
+  # engine and a Redis, and go one by one.
   SMALL=(packages/worker packages/intake packages/gateway packages/github packages/rehearsal packages/cli packages/dashboard packages/shared)
   RALPH=(packages/ralph tests/liars.test.ts)
   CHAOS=(tests/chaos tests/simulate)
-  beside chaos "${CHAOS[@]}"
-  beside e2e tests/e2e "${SMALL[@]}"
   beside ralph --parallel=2 "${RALPH[@]}"
+  beside chaos "${CHAOS[@]}"
+  beside e2e tests/e2e
+  beside small "${SMALL[@]}"
+  checks
   ignored=()
   for path in "${SMALL[@]}" "${RALPH[@]}" "${CHAOS[@]}" tests/e2e; do
     case "$path" in *.ts) ignored+=("--path-ignore-patterns=$path") ;; *) ignored+=("--path-ignore-patterns=$path/**") ;; esac
   done
   run_tests others "${ignored[@]}"
-  for lane in e2e chaos ralph; do collect "$lane"; done
+  for lane in small e2e chaos ralph; do collect "$lane"; done
 fi
