@@ -338,15 +338,13 @@ declare
   v_repos text[];             -- every repository, and of each: its live runs, and when it was served last
   v_live_of integer[];
   v_served timestamptz[];
-  v_stages integer[];         -- 1: verify critical, 2: verify others, 3: critical, 4: others
-  v_stage integer;
-  v_ranks integer[];          -- classes of this stage
-  v_ids integer[];            -- their heads, as waiting_heads() gives them
+  v_stages boolean[];         -- first those that wait to be verified, if any do, then all others
+  v_verify boolean;           -- is it the stage of the first?
+  v_ids integer[];            -- heads of this stage, as waiting_heads() gives them
   v_since timestamptz[];
   v_at integer;               -- the place of one of them
   v_repo integer;             -- and of its repository
   v_spawned boolean := false;
-  v_next record;
   v_refused text;             -- why no run that uses the model may start now
   v_refused_until timestamptz;
   v_admitted integer := 0;
@@ -354,6 +352,7 @@ declare
   v_parked integer := 0;
   v_busy integer[] := '{}';   -- heads that somebody else holds locked
   v_id integer;
+  v_queued_at timestamptz;
   v_item work_items;
   v_blocker integer;
   v_kind text;
@@ -386,21 +385,20 @@ begin
       v_daily - coalesce((select sum(l.reserved) from live l), 0) - coalesce((select b.iterations from budget_days b where b.day = v_today), 0)
     into v_live, v_repos, v_live_of, v_served, v_remaining
     from repositories repo left join live l on l.repo = repo.name;
-  v_stages := case when exists (select from work_items w where w.status = 'verifying' and w.current_run_id is null and not w.parked) then '{1,2,3,4}' else '{3,4}' end::integer[];
+  v_stages := case when exists (select from work_items w where w.status = 'verifying' and w.current_run_id is null and not w.parked) then '{t,f}' else '{f}' end::boolean[];
 
   -- Heads are looked for once for each stage, and again only where one was taken: what comes to wait meanwhile is for
   -- the next call. A stage that has nothing more to give gets nothing new before the end of the call.
   <<admission>>
-  foreach v_stage in array v_stages loop
+  foreach v_verify in array v_stages loop
     v_ids := null;
-    v_ranks := case when v_stage in (1, 3) then '{0}' else '{1,2,3}' end;
     loop
       exit admission when v_admitted >= p_at_most;
       if v_live >= v_max_workers then
         return query select 'worker_slot', null::integer, null::integer, null::timestamptz;
         exit admission;
       end if;
-      if v_stage > 2 then
+      if not v_verify then
         v_refused := null;
         if v_account.state = 'paused' and v_account.paused_until > v_now then
           v_refused := 'usage_limit';
@@ -422,17 +420,16 @@ begin
       end if;
 
       if v_ids is null then
-        select h.ids, h.since into v_ids, v_since from waiting_heads(v_repos, v_ranks, v_stage < 3, v_busy) h;
+        select h.ids, h.since into v_ids, v_since from waiting_heads(v_repos, v_verify) h;
       end if;
-      -- One class alone (critical) is in order as it is; in the others waiting makes up for what is lacking in priority.
       select h.place into v_at from unnest(v_ids, v_since) with ordinality as h(id, queued_at, place)
-        where h.id <> 0 and (v_per_repo < 1 or v_live_of[(h.place - 1) / cardinality(v_ranks) + 1] < v_per_repo)
-        order by greatest(1, v_ranks[(h.place - 1) % cardinality(v_ranks) + 1] - floor(extract(epoch from v_now - h.queued_at) / v_age)),
-          v_live_of[(h.place - 1) / cardinality(v_ranks) + 1], v_served[(h.place - 1) / cardinality(v_ranks) + 1], h.queued_at, h.id
+        where h.id <> 0 and (v_per_repo < 1 or v_live_of[(h.place - 1) / 4 + 1] < v_per_repo)
+        order by case (h.place - 1) % 4 when 0 then 0 else greatest(1, (h.place - 1) % 4 - floor(date_part('epoch', v_now - h.queued_at) / v_age)) end,
+          v_live_of[(h.place - 1) / 4 + 1], v_served[(h.place - 1) / 4 + 1], h.queued_at, h.id
         limit 1;
       exit when not found;
       v_id := v_ids[v_at];
-      v_repo := (v_at - 1) / cardinality(v_ranks) + 1;
+      v_repo := (v_at - 1) / 4 + 1;
       v_looks := v_looks + 1;
       if v_looks > c_looks or v_parked > c_parked then
         return query select 'again', null::integer, null::integer, null::timestamptz;
@@ -457,29 +454,22 @@ begin
           v_kind := case v_item.status when 'drafting' then 'spec' when 'verifying' then 'verify' else 'build' end;
           v_granted := case v_kind when 'verify' then 0 when 'spec' then least(3, v_remaining) else least((p_limits ->> 'maxIterations')::integer, v_remaining) end;
           v_token := nextval('fencing_token');
-          -- One statement. Of the item it does what change_item() would with this patch: its row is locked and read already.
-          with run as (
-            insert into runs (item_id, kind, attempt, token, worker, started_at, lease_expires_at, iterations_granted, account, epoch)
+          insert into runs (item_id, kind, attempt, token, worker, started_at, lease_expires_at, iterations_granted, account, epoch)
             values (v_item.id, v_kind, v_item.attempts + 1, v_token, format('factory-worker-%s-%s', v_item.id, v_token), v_now,
               v_now + make_interval(secs => (p_limits ->> 'leaseSeconds')::double precision), v_granted, v_account.name, p_epoch)
-            returning id
-          ), item as (
-            update work_items w set status = case v_kind when 'build' then 'in_progress' else v_item.status end, current_run_id = run.id,
-              not_before = null, wait_code = null, wait_message = null, parked = false, blocked_by = null, revision = v_item.revision + 1, updated_at = v_now
-            from run where w.id = v_item.id
-          ), told as (
-            insert into work_events (type, item_id, run_id, data, patch)
-            select 'run.admitted', v_item.id, run.id,
+            returning id into v_run;
+          -- What change_item() would do with this patch: the row is locked and read already.
+          update work_items w set status = case v_kind when 'build' then 'in_progress' else v_item.status end, current_run_id = v_run,
+            not_before = null, wait_code = null, wait_message = null, parked = false, blocked_by = null, revision = v_item.revision + 1, updated_at = v_now
+            where w.id = v_item.id;
+          insert into work_events (type, item_id, run_id, data, patch)
+            select 'run.admitted', v_item.id, v_run,
               jsonb_build_object('kind', v_kind, 'token', v_token, 'attempt', v_item.attempts + 1, 'priority', v_item.priority, 'from', v_item.status,
-                'waitedSeconds', round(extract(epoch from v_now - v_item.queued_at))),
-              jsonb_build_object('current_run_id', run.id, 'not_before', null, 'wait_code', null, 'wait_message', null, 'revision', v_item.revision + 1, 'updated_at', v_now)
+                'waitedSeconds', round(date_part('epoch', v_now - v_item.queued_at))),
+              jsonb_build_object('current_run_id', v_run, 'not_before', null, 'wait_code', null, 'wait_message', null, 'revision', v_item.revision + 1, 'updated_at', v_now)
                 || case v_kind when 'build' then jsonb_build_object('status', 'in_progress') else '{}' end
-            from run
             union all
-            select 'work.status', v_item.id, run.id, jsonb_build_object('from', v_item.status, 'to', 'in_progress', 'reason', 'admitted'), null
-            from run where v_kind = 'build'
-          )
-          select run.id into v_run from run;
+            select 'work.status', v_item.id, v_run, jsonb_build_object('from', v_item.status, 'to', 'in_progress', 'reason', 'admitted'), null where v_kind = 'build';
           if v_kind <> 'verify' then
             v_spawned := true;
             v_state.last_spawn_at := v_now;
@@ -498,12 +488,20 @@ begin
           return query select 'admitted', v_run, v_item.id, null::timestamptz;
         end if;
       end if;
-      select h.ids[1] as id, h.since[1] as queued_at into v_next
-        from waiting_heads(v_repos[v_repo:v_repo], array[v_ranks[(v_at - 1) % cardinality(v_ranks) + 1]], v_stage < 3, v_busy) h;
-      v_ids[v_at] := v_next.id;
-      v_since[v_at] := v_next.queued_at;
+      -- The next there, as waiting_heads() finds it.
+      if v_verify then
+        select w.id, w.queued_at into v_id, v_queued_at from work_items w
+          where w.repo = v_repos[v_repo] and w.priority_rank = (v_at - 1) % 4 and w.status = 'verifying' and w.current_run_id is null and not w.parked and w.id <> all (v_busy)
+          order by w.queued_at, w.id limit 1;
+      else
+        select w.id, w.queued_at into v_id, v_queued_at from work_items w
+          where w.repo = v_repos[v_repo] and w.priority_rank = (v_at - 1) % 4 and w.status in ('drafting', 'queued') and w.current_run_id is null and not w.parked and w.id <> all (v_busy)
+          order by w.queued_at, w.id limit 1;
+      end if;
+      v_ids[v_at] := coalesce(v_id, 0);
+      v_since[v_at] := v_queued_at;
     end loop;
-    if v_stage = 4 then return query select 'nothing', null::integer, null::integer, null::timestamptz; end if;
+    if not v_verify then return query select 'nothing', null::integer, null::integer, null::timestamptz; end if;
   end loop;
   if v_spawned then update factory_state set last_spawn_at = v_now where singleton; end if;
   update repositories repo set last_admitted_at = v_now from unnest(v_repos, v_served) as served(name, at) where served.at = v_now and repo.name = served.name;
@@ -886,7 +884,7 @@ begin
   return query select v_row.holder = p_holder, v_row.epoch, v_row.holder, v_row.expires_at, v_seen, v_now;
 end $function$;
 
-CREATE OR REPLACE FUNCTION public.waiting_heads(p_repos text[], p_ranks integer[], p_verify boolean, p_except integer[], OUT ids integer[], OUT since timestamp with time zone[])
+CREATE OR REPLACE FUNCTION public.waiting_heads(p_repos text[], p_verify boolean, OUT ids integer[], OUT since timestamp with time zone[])
  RETURNS record
  LANGUAGE plpgsql
  STABLE
@@ -894,21 +892,21 @@ AS $function$
 begin
   -- Two statements: each has a partial index of its own.
   if p_verify then
-    select array_agg(coalesce(head.id, 0) order by repo.nth, class.nth), array_agg(coalesce(head.queued_at, 'infinity') order by repo.nth, class.nth)
+    select array_agg(coalesce(head.id, 0) order by repo.nth, class.rank), array_agg(coalesce(head.queued_at, 'infinity') order by repo.nth, class.rank)
       into ids, since
-      from unnest(p_repos) with ordinality as repo(name, nth) cross join unnest(p_ranks) with ordinality as class(rank, nth)
+      from unnest(p_repos) with ordinality as repo(name, nth) cross join generate_series(0, 3) as class(rank)
       left join lateral (
         select w.id, w.queued_at from work_items w
-        where w.repo = repo.name and w.priority_rank = class.rank and w.status = 'verifying' and w.current_run_id is null and not w.parked and w.id <> all (p_except)
+        where w.repo = repo.name and w.priority_rank = class.rank and w.status = 'verifying' and w.current_run_id is null and not w.parked
         order by w.queued_at, w.id limit 1
       ) head on true;
   else
-    select array_agg(coalesce(head.id, 0) order by repo.nth, class.nth), array_agg(coalesce(head.queued_at, 'infinity') order by repo.nth, class.nth)
+    select array_agg(coalesce(head.id, 0) order by repo.nth, class.rank), array_agg(coalesce(head.queued_at, 'infinity') order by repo.nth, class.rank)
       into ids, since
-      from unnest(p_repos) with ordinality as repo(name, nth) cross join unnest(p_ranks) with ordinality as class(rank, nth)
+      from unnest(p_repos) with ordinality as repo(name, nth) cross join generate_series(0, 3) as class(rank)
       left join lateral (
         select w.id, w.queued_at from work_items w
-        where w.repo = repo.name and w.priority_rank = class.rank and w.status in ('drafting', 'queued') and w.current_run_id is null and not w.parked and w.id <> all (p_except)
+        where w.repo = repo.name and w.priority_rank = class.rank and w.status in ('drafting', 'queued') and w.current_run_id is null and not w.parked
         order by w.queued_at, w.id limit 1
       ) head on true;
   end if;

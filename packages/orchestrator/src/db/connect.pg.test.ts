@@ -1,8 +1,13 @@
 import { describeWith } from '@factory/rehearsal/testing'
 import { expect, test } from 'bun:test'
 import { isStoreAway } from './away.ts'
-import { connect, json } from './connect.ts'
+import { connect, json, silentMs } from './connect.ts'
 import { testDatabase } from './testing.ts'
+
+test('a connection may be silent for as long as a statement may take, for ever where that has no limit', () => {
+  expect(silentMs(15_000)).toBe(20_000)
+  expect(silentMs(0)).toBe(0)
+})
 
 describeWith(['postgres'], 'connect', () => {
   test('int8 and numeric arrive as numbers, times as Date, jsonb as data, text[] both ways', async () => {

@@ -48,7 +48,7 @@ export function connect(url: string, options: ConnectOptions = {}): ServerDb {
   const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_MS
   const encrypted = /[?&]sslmode=(?!disable)/.test(url)
   // Under encryption the socket's own timer sees nothing of what moves; there `cut` alone bounds a call.
-  const sockets = createSockets(encrypted ? 0 : (options.silentMs ?? statementTimeoutMs + 5000))
+  const sockets = createSockets(encrypted ? 0 : (options.silentMs ?? silentMs(statementTimeoutMs)))
   // an option of the driver that its types do not tell of
   const carried = { socket: sockets.open }
   const sql = postgres(target.url, {
@@ -74,6 +74,11 @@ export function connect(url: string, options: ConnectOptions = {}): ServerDb {
     },
   })
   return { sql, close: () => sql.end({ timeout: 2 }), cut: sockets.cut }
+}
+
+/** How long a connection may be silent whose statements the server ends after so long; 0 is never, of both. Milliseconds. */
+export function silentMs(statementTimeoutMs: number): number {
+  return statementTimeoutMs === 0 ? 0 : statementTimeoutMs + 5000
 }
 
 /** Takes libpq's `?host=/directory` (a Unix socket) out of the URL; the driver would send it to the server. */

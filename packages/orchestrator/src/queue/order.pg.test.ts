@@ -29,6 +29,8 @@ type World = {
   limits: Limits
 }
 
+const EMPTY: World = { items: [], runs: [], locks: [], served: [], spawnSecondsAgo: null, pausedMinutes: null, canary: 'none', used: 0, limits: { maxWorkers: 1, maxWorkersPerRepo: 0, dailyIterations: 100, cooldownSeconds: 0, ageHours: 6 } }
+
 const item: Arbitrary<Item> = record({
   repo: constantFrom(...REPOS),
   status: constantFrom<Item['status']>('drafting', 'queued', 'queued', 'verifying'),
@@ -158,8 +160,23 @@ describeWith(['postgres'], 'the pure model of admission', () => {
     )
   }, 120_000)
 
+  test('in one call a repository that was just served is behind one that was not', async () => {
+    await build({ ...EMPTY, runs: [{ repo: 'b/b', kind: 'spec', granted: 0, iterations: 0, files: [] }] })
+    const [first, second] = [await seedItem(db.sql, { repo: 'a/a', queuedAt: new Date(Date.now() - 120_000) }), await seedItem(db.sql, { repo: 'a/a', queuedAt: new Date(Date.now() - 90_000) })]
+    const other = await seedItem(db.sql, { repo: 'b/b', queuedAt: new Date(Date.now() - 60_000) })
+    expect((await admit({ ...LIMITS, maxWorkers: 5 }, 3)).map(({ itemId }) => itemId)).toEqual([first, other, second])
+    expect(await db.sql`select from repositories where last_admitted_at is null and name in ('a/a', 'b/b')`).toHaveLength(0)
+  })
+
+  test('in one call an item does not inherit the age of the one before it', async () => {
+    await build(EMPTY)
+    const [old, fresh] = [await seedItem(db.sql, { repo: 'a/a', priority: 'low', queuedAt: new Date(Date.now() - 48 * HOUR) }), await seedItem(db.sql, { repo: 'a/a', priority: 'low' })]
+    const other = await seedItem(db.sql, { repo: 'b/b', priority: 'medium' })
+    expect((await admit({ ...LIMITS, maxWorkers: 5 }, 3)).map(({ itemId }) => itemId)).toEqual([old, other, fresh])
+  })
+
   test('a built item behind many older ones of its class goes first', async () => {
-    await build({ items: [], runs: [], locks: [], served: [], spawnSecondsAgo: null, pausedMinutes: null, canary: 'none', used: 0, limits: { maxWorkers: 1, maxWorkersPerRepo: 0, dailyIterations: 100, cooldownSeconds: 0, ageHours: 6 } })
+    await build(EMPTY)
     for (let n = 0; n < 8; n++) await seedItem(db.sql, { repo: 'a/a', queuedAt: new Date(Date.now() - 60_000) })
     const built = await seedItem(db.sql, { repo: 'a/a', status: 'verifying' })
     expect(await admit(LIMITS, 1)).toMatchObject([{ itemId: built }])
