@@ -333,6 +333,8 @@ declare
   v_daily integer;
   v_cooldown interval;
   v_age double precision := 3600.0 * (p_limits ->> 'ageHours')::double precision;
+  v_lease interval := make_interval(secs => (p_limits ->> 'leaseSeconds')::double precision);
+  v_iterations integer := (p_limits ->> 'maxIterations')::integer;
   v_live integer;
   v_remaining integer;
   v_repos text[];             -- every repository, and of each: its live runs, and when it was served last
@@ -452,11 +454,11 @@ begin
           if v_looks > c_alone then v_parked := v_parked + park_behind(v_item.repo, v_item.priority_rank, v_blocker, c_window, v_now); end if;
         else
           v_kind := case v_item.status when 'drafting' then 'spec' when 'verifying' then 'verify' else 'build' end;
-          v_granted := case v_kind when 'verify' then 0 when 'spec' then least(3, v_remaining) else least((p_limits ->> 'maxIterations')::integer, v_remaining) end;
+          v_granted := case v_kind when 'verify' then 0 when 'spec' then least(3, v_remaining) else least(v_iterations, v_remaining) end;
           v_token := nextval('fencing_token');
           insert into runs (item_id, kind, attempt, token, worker, started_at, lease_expires_at, iterations_granted, account, epoch)
             values (v_item.id, v_kind, v_item.attempts + 1, v_token, format('factory-worker-%s-%s', v_item.id, v_token), v_now,
-              v_now + make_interval(secs => (p_limits ->> 'leaseSeconds')::double precision), v_granted, v_account.name, p_epoch)
+              v_now + v_lease, v_granted, v_account.name, p_epoch)
             returning id into v_run;
           -- What change_item() would do with this patch: the row is locked and read already.
           update work_items w set status = case v_kind when 'build' then 'in_progress' else v_item.status end, current_run_id = v_run,
