@@ -61,4 +61,4 @@ test('slow is not silent: neither an answer nor a push is cut off while bytes mo
   const echo = await listen((req, res) => void req.pipe(res))
   const pushing = await gateway(echo, () => Readable.from(trickle()), LONG_MS)
   expect(await (await fetch(pushing)).text()).toBe('0123456789')
-})
+}, 30_000)
