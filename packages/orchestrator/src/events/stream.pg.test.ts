@@ -62,6 +62,35 @@ describeWith(['postgres'], 'the stream of events', () => {
     await whole.close()
   })
 
+  test('the first bytes say that nothing after them is missed, however long the store takes', async () => {
+    let release = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    let locked = (): void => {}
+    const isLocked = new Promise<void>((resolve) => {
+      locked = resolve
+    })
+    const holder = db.sql.begin(async (tx) => {
+      await tx`lock table work_events in access exclusive mode`
+      locked()
+      await held
+    })
+    await isLocked
+    const stream = await open()
+    let opened = false
+    const opening = stream.comment().then(() => (opened = true))
+    // many pings later
+    for (let turn = 0; turn < 20; turn++) await db.sql`select pg_sleep(0.01)`
+    expect(opened).toBe(false)
+    release()
+    await holder
+    await opening
+    await write(1)
+    expect(numbers(await stream.take(1))).toEqual([1])
+    await stream.close()
+  })
+
   test('chooses by item and type', async () => {
     const [one, two] = [await seedItem(db.sql), await seedItem(db.sql)]
     await write(1, one)

@@ -74,7 +74,8 @@ export function streamEvents(options: StreamOptions, after: Position | null, wan
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        ping = setInterval(() => hasRoom(controller) && send(controller, ': ping\n\n'), options.pingMs ?? 15_000)
+        // not before it is settled where the stream begins: a reader takes the first bytes for that
+        ping = setInterval(() => opened && hasRoom(controller) && send(controller, ': ping\n\n'), options.pingMs ?? 15_000)
       },
       // Called while the client keeps up, so a long past is read no faster than it is taken.
       async pull(controller) {
