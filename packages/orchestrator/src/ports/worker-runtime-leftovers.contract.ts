@@ -75,10 +75,10 @@ export function leftoverContract({ spec, open, find, exited }: RuntimeKit): void
 
   test('a sweep takes no cache from a worker that is there, living or ended, whoever sweeps', async () => {
     const instance = unique()
-    const runtime = open(`${VISIT}; [ -e "$FACTORY_CACHE_DIR/stay" ] || { touch "$FACTORY_CACHE_DIR/stay"; exec sleep 600; }`, instance)
+    const runtime = open(`${VISIT}; [ -e "$FACTORY_CACHE_DIR/stay" ] || { touch "$FACTORY_CACHE_DIR/stay"; echo stays; exec sleep 600; }`, instance)
     const wanted = spec()
     await runtime.start(wanted)
-    await until('its visit', async () => (await runtime.tail(wanted.name, 100)).includes('empty'))
+    await until('its visit', async () => (await runtime.tail(wanted.name, 100)).includes('stays'))
     expect(await sweep(open('exit 0', instance), { workers: [wanted.name], caches: [] })).toEqual([])
     await runtime.stop(wanted.name, { graceSeconds: 0 })
     expect(await sweep(runtime, { workers: [wanted.name], caches: [] })).toEqual([])

@@ -14,7 +14,7 @@ const directory = mkdtempSync(join(tmpdir(), 'factory-proxy-'))
 chmodSync(directory, 0o755)
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-const CALL_MS = 500
+const CALL_MS = 1500
 const spec = (name: string): WorkerSpec => ({ name, runId: 1, itemId: 1, repo: 'acme/shop', cache: 'acme/shop', image: null, runToken: 'frt_1_made_up', limits: { memoryMb: 128, cpus: 1, pids: 64 } })
 
 describeWith(['docker', 'worker-image'], 'an engine that goes away and comes back', () => {
@@ -23,6 +23,7 @@ describeWith(['docker', 'worker-image'], 'an engine that goes away and comes bac
   let proxy: EngineProxy
   let runtime: WorkerRuntime
   let direct: WorkerRuntime
+  /** `dockerHost`: by way of what fails; it gives each call up soon. */
   const make = (dockerHost?: string) =>
     createDockerRuntime({
       instance,
@@ -30,8 +31,7 @@ describeWith(['docker', 'worker-image'], 'an engine that goes away and comes bac
       workerSocketSource: directory,
       logger: createLogger('test', 'silent'),
       command: ['/bin/sh', '-c', 'i=0; while [ $i -lt 200 ]; do echo "line $i"; i=$((i+1)); done; exec sleep 600'],
-      callTimeoutMs: CALL_MS,
-      ...(dockerHost ? { dockerHost } : {}),
+      ...(dockerHost ? { dockerHost, callTimeoutMs: CALL_MS } : {}),
     })
 
   beforeAll(() => {
@@ -40,7 +40,7 @@ describeWith(['docker', 'worker-image'], 'an engine that goes away and comes bac
   beforeEach(async () => {
     proxy = await engineProxy(join(directory, 'engine.sock'), new URL(need('docker')).pathname)
     runtime = make(`unix://${proxy.path}`)
-    await runtime.start(spec('w1'))
+    await direct.start(spec('w1'))
   })
   afterEach(async () => {
     await proxy.close()
