@@ -98,22 +98,22 @@ if [ "$#" -gt 0 ]; then
   checks
   run_tests given "$@"
 else
-  # Lanes beside each other; what runs beside prints when it is over. The chaos suite and the end-to-end tests wait much
-  # of their time (for leases, for stores that come back) and have factories of their own; the smaller packages share
-  # nothing; Ralph's are hundreds of small programs that wait for one another; the others share a database server, an
-  # engine and a Redis, and go one by one.
+  # Lanes beside each other; what runs beside prints when it is over. First what keeps two processors busy and does not
+  # mind being slow: Ralph's, which are hundreds of small programs that wait for one another, and the chaos suite and the
+  # simulation. Then what minds: the end-to-end tests, which wait for leases and for stores that come back; the smaller
+  # packages, which share nothing; and the others, which share a database server, an engine and a Redis, one by one.
   SMALL=(packages/worker packages/intake packages/gateway packages/github packages/rehearsal packages/cli packages/dashboard packages/shared)
   RALPH=(packages/ralph tests/liars.test.ts)
   CHAOS=(tests/chaos tests/simulate)
-  beside ralph --parallel=2 "${RALPH[@]}"
-  beside chaos "${CHAOS[@]}"
+  beside ralph --parallel=2 --max-concurrency=4 "${RALPH[@]}"
+  checks
+  run_tests chaos "${CHAOS[@]}"
   beside e2e tests/e2e
   beside small "${SMALL[@]}"
-  checks
   ignored=()
   for path in "${SMALL[@]}" "${RALPH[@]}" "${CHAOS[@]}" tests/e2e; do
     case "$path" in *.ts) ignored+=("--path-ignore-patterns=$path") ;; *) ignored+=("--path-ignore-patterns=$path/**") ;; esac
   done
   run_tests others "${ignored[@]}"
-  for lane in small e2e chaos ralph; do collect "$lane"; done
+  for lane in small e2e ralph; do collect "$lane"; done
 fi
