@@ -108,12 +108,13 @@ else
   beside ralph --parallel=2 --max-concurrency=4 "${RALPH[@]}"
   checks
   run_tests chaos "${CHAOS[@]}"
-  beside e2e tests/e2e
+  beside faults tests/e2e/faults.e2e.test.ts
+  beside e2e --path-ignore-patterns=tests/e2e/faults.e2e.test.ts tests/e2e
   beside small "${SMALL[@]}"
   ignored=()
   for path in "${SMALL[@]}" "${RALPH[@]}" "${CHAOS[@]}" tests/e2e; do
     case "$path" in *.ts) ignored+=("--path-ignore-patterns=$path") ;; *) ignored+=("--path-ignore-patterns=$path/**") ;; esac
   done
   run_tests others "${ignored[@]}"
-  for lane in small e2e ralph; do collect "$lane"; done
+  for lane in small e2e faults ralph; do collect "$lane"; done
 fi
